@@ -1,0 +1,13 @@
+//! Everything that crosses a wire, as types and codecs. Knows no clock, socket or runtime.
+
+pub mod control;
+pub mod data;
+pub mod grants;
+pub mod ice;
+pub mod ids;
+
+/// The client protocol: LiveKit's signalling messages, stated in `schema/livekit.proto`.
+#[expect(clippy::all, reason = "generated from the schema, which has the comments")]
+pub mod livekit {
+    include!(concat!(env!("OUT_DIR"), "/livekit.rs"));
+}
