@@ -5,6 +5,8 @@ pub mod data;
 pub mod grants;
 pub mod ice;
 pub mod ids;
+pub mod limits;
+pub mod sdp;
 
 /// The client protocol: LiveKit's signalling messages, stated in `schema/livekit.proto`.
 #[expect(clippy::all, reason = "generated from the schema, which has the comments")]
