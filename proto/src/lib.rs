@@ -1,12 +1,16 @@
 //! Everything that crosses a wire, as types and codecs. Knows no clock, socket or runtime.
 
+mod be;
 pub mod control;
 pub mod data;
 pub mod grants;
 pub mod ice;
 pub mod ids;
 pub mod limits;
+pub mod rtcp;
+pub mod rtp;
 pub mod sdp;
+pub mod stun;
 
 /// The client protocol: LiveKit's signalling messages, stated in `schema/livekit.proto`.
 #[expect(clippy::all, reason = "generated from the schema, which has the comments")]

@@ -2,8 +2,8 @@
 
 /// Longest session description. A busy browser's is 20 kB; a `sync_state` repeats two of them.
 pub const SDP_BYTES_MAX: usize = 64 * 1024;
-/// Longest line of one. Browsers stay below 300 bytes.
-pub const SDP_LINE_BYTES_MAX: usize = 1024;
+/// Longest line of one. Browsers stay below 600 bytes; a full BUNDLE group takes 1,100.
+pub const SDP_LINE_BYTES_MAX: usize = 2048;
 /// Most m-lines: what a listener hears at once, and a few of its own.
 pub const SDP_SECTIONS_MAX: usize = 64;
 /// Most payload types of a section: all there are.
@@ -20,3 +20,6 @@ pub const SDP_CANDIDATES_MAX: usize = 16;
 pub const MID_BYTES_MAX: usize = 16;
 /// Longest ICE user fragment and password (RFC 8839 §5.4).
 pub const ICE_CREDENTIAL_BYTES_MAX: usize = 256;
+
+/// Redundant blocks in one RED payload. Browsers send one or two; RFC 2198 names no limit.
+pub(crate) const RED_BLOCKS_MAX: usize = 8;
