@@ -1,1 +1,13 @@
-//! See ARCHITECTURE.md.
+//! One peer connection: ICE-lite, DTLS, SRTP and data channels behind one [`Transport`].
+//!
+//! Sans-IO: datagrams, time and data come in as arguments, datagrams and events go out as
+//! values. The only crate that names WebRTC libraries; it knows no rooms and reads no SDP.
+//! DTLS and SCTP draw their own randomness.
+
+mod certificate;
+mod error;
+mod transport;
+
+pub use certificate::{Certificate, CertificateError};
+pub use error::{Refused, SendDataError};
+pub use transport::{Event, Output, Role, Transport};
