@@ -1,6 +1,7 @@
 //! Session descriptions (RFC 8866, JSEP): what an audio SFU reads in them and writes into them.
 //!
-//! [`Session`] is both: parsed from a client's offer, or filled in and written as ours. Lines that
+//! [`Session`] is both: [parsed](Session::parse) from a client's offer, or filled in and written
+//! (`to_string`) as ours. Lines that
 //! carry nothing we act on (`rtcp-fb`, `ice-options`, `ssrc-group`, …) are skipped when read and
 //! never written. It knows nothing of offer and answer: which section may follow which, and whose
 //! payload types count, is for the caller to say.
@@ -10,12 +11,17 @@
 //! All in [`crate::limits`]. More is refused with a [`ParseError`], in time linear in the input.
 
 mod media;
+mod parse;
 mod transport;
-
-pub use media::{Codec, Direction, Extension, Format, Kind, Msid, Source};
-pub use transport::{Fingerprint, Peer, Setup, TransportError, TransportLines};
+mod write;
 
 use std::net::SocketAddr;
+
+pub use media::{
+    Codec, Direction, Extension, Format, Kind, Msid, Source, URI_AUDIO_LEVEL, URI_MID,
+};
+pub use parse::ParseError;
+pub use transport::{Fingerprint, Peer, Setup, TransportError, TransportLines};
 
 /// A session description.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -72,14 +78,18 @@ pub struct Section {
 }
 
 impl Section {
-    /// Makes a section that carries nothing: port 9, inactive, all lists empty.
+    /// Makes a section with port 9 and empty lists. Media is inactive, data flows.
     pub fn new(kind: Kind, mid: Mid) -> Self {
+        let direction = match kind {
+            Kind::Audio | Kind::Video => Direction::Inactive,
+            Kind::Application => Direction::SendRecv,
+        };
         Self {
             kind,
             mid,
             port: 9,
             bundle_only: false,
-            direction: Direction::Inactive,
+            direction,
             rtcp_mux: false,
             transport: TransportLines::default(),
             formats: Vec::new(),
