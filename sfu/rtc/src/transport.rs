@@ -104,13 +104,18 @@ impl Transport {
         None
     }
 
-    pub fn send_data(&mut self, _channel: Channel, _payload: &[u8]) -> Result<(), SendDataError> {
+    pub fn send_data(
+        &mut self,
+        _channel: Channel,
+        _payload: &[u8],
+        _now: Instant,
+    ) -> Result<(), SendDataError> {
         Err(SendDataError::NotOpen)
     }
 
     pub fn handle_timeout(&mut self, _now: Instant) {}
 
-    pub fn poll_output(&mut self, _now: Instant) -> Output<'_> {
+    pub fn poll_output(&mut self) -> Output<'_> {
         Output::Idle(None)
     }
 }
