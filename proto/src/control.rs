@@ -107,10 +107,10 @@ pub enum Operation {
 #[derive(Clone, Debug)]
 pub enum Reply {
     Done,
-    Room(livekit::Room),
-    Participant(livekit::ParticipantInfo),
+    Room(Box<livekit::Room>),
+    Participant(Box<livekit::ParticipantInfo>),
     Participants(Vec<livekit::ParticipantInfo>),
-    Track(Option<livekit::TrackInfo>),
+    Track(Option<Box<livekit::TrackInfo>>),
 }
 
 /// Why an [`Operation`] was not carried out. Each maps to one Twirp error code.
