@@ -1,0 +1,117 @@
+//! Every bound of this crate, with its reason.
+
+use std::time::Duration;
+
+// HTTP.
+
+/// Connections at once, WebSockets included. Each costs about 20 KiB idle.
+pub(crate) const CONNECTIONS_MAX: usize = 50_000;
+
+/// Request line and headers. `/rtc/v1` carries an SDP offer in its URL (2.5 kB recorded).
+pub(crate) const REQUEST_HEAD_BYTES_MAX: usize = 64 * 1024;
+
+/// Headers of one request; the largest browser sends about thirty.
+pub(crate) const REQUEST_HEADERS_MAX: usize = 100;
+
+/// From accepting a connection to the end of a request's headers.
+pub(crate) const REQUEST_HEAD_TIME: Duration = Duration::from_secs(10);
+
+/// From accepting a connection to the end of its TLS handshake.
+pub(crate) const TLS_HANDSHAKE_TIME: Duration = Duration::from_secs(5);
+
+/// Body of a RoomService call. `SendData` allows 15 KiB of payload, metadata may be longer.
+pub(crate) const REQUEST_BODY_BYTES_MAX: usize = 256 * 1024;
+
+/// For a whole request body to arrive.
+pub(crate) const REQUEST_BODY_TIME: Duration = Duration::from_secs(10);
+
+// Joining.
+
+/// A join request after unpacking. The largest recorded one has 18.5 kB.
+pub(crate) const JOIN_REQUEST_BYTES_MAX: usize = 256 * 1024;
+
+// WebSockets.
+
+/// One message from a client. `sync_state` has two SDPs (28 kB recorded).
+pub(crate) const MESSAGE_BYTES_MAX: usize = 256 * 1024;
+
+/// What is read from a socket at once. The library's 128 KiB would be most of an idle session.
+pub(crate) const READ_BUFFER_BYTES: usize = 4 * 1024;
+
+/// Bytes that may wait for a socket that doesn't drain, beside the queue.
+pub(crate) const WRITE_BUFFER_BYTES_MAX: usize = 1024 * 1024;
+
+/// Messages that may wait for one client. A join into a room of 1,000 brings a handful; a
+/// client that is this far behind does better with a fresh start.
+pub(crate) const OUTGOING_MESSAGES_MAX: usize = 256;
+
+/// Between two WebSocket pings of ours.
+pub(crate) const PING_INTERVAL: Duration = Duration::from_secs(10);
+
+/// Without any frame from the client, pongs included, the socket is dead.
+pub(crate) const SILENCE_MAX: Duration = Duration::from_secs(35);
+
+/// For a close frame to get out and the client's to come back.
+pub(crate) const CLOSE_TIME: Duration = Duration::from_secs(5);
+
+/// Messages a client may send at once, and on average a second. Trickled candidates and a tool
+/// that sends attributes on every key stroke stay far below.
+pub(crate) const MESSAGES_BURST: u32 = 500;
+pub(crate) const MESSAGES_PER_SECOND: u32 = 50;
+
+/// Bytes a client may send at once, and on average a second.
+pub(crate) const MESSAGE_BYTES_BURST: u32 = 2 * 1024 * 1024;
+pub(crate) const MESSAGE_BYTES_PER_SECOND: u32 = 64 * 1024;
+
+/// A token that replaces another lives at least this long.
+pub(crate) const REFRESHED_TOKEN_LIFE_MIN: Duration = Duration::from_secs(600);
+
+// Talking to the SFU.
+
+/// Requests to the hub that may wait. It answers each in microseconds.
+pub(crate) const HUB_MESSAGES_MAX: usize = 1024;
+
+/// RoomService calls in flight. One more is refused with `Retry-After`.
+pub(crate) const REQUESTS_MAX: usize = 1024;
+
+/// For the SFU to answer a request, and for a command to find room in the link.
+pub(crate) const REQUEST_TIME: Duration = Duration::from_secs(5);
+
+/// What a refused caller is told to wait.
+pub(crate) const RETRY_AFTER: Duration = Duration::from_secs(1);
+
+/// Rooms known at once, live or about to be.
+pub(crate) const ROOMS_MAX: usize = 100_000;
+
+/// Between two looks for rooms that nobody holds any more.
+pub(crate) const SWEEP_INTERVAL: Duration = Duration::from_secs(10);
+
+/// Room records that may wait for the database. When it is behind, forgetting is what is skipped:
+/// a room too many comes back after a restart, and ends again by its own timeout.
+pub(crate) const RECORDS_MAX: usize = 4096;
+
+/// Rooms brought back after a restart.
+pub(crate) const RESTORED_ROOMS_MAX: u32 = 10_000;
+
+// Database.
+
+/// For a connection or a lock in the database.
+pub(crate) const DATABASE_TIME: Duration = Duration::from_secs(5);
+
+// Stopping.
+
+/// For `leave` messages to reach their clients. All of stopping takes less than two seconds.
+pub(crate) const FAREWELL_TIME: Duration = Duration::from_millis(1500);
+
+// Certificate of `--lan`.
+
+/// Phones refuse certificates that live longer than 398 days.
+pub(crate) const CERTIFICATE_LIFE: Duration = Duration::from_secs(397 * 24 * 3600);
+
+/// Renewed when less than this is left.
+pub(crate) const CERTIFICATE_RENEWAL: Duration = Duration::from_secs(30 * 24 * 3600);
+
+// Dev.
+
+/// Life of a token that `/dev/token` signs.
+pub(crate) const DEV_TOKEN_LIFE: Duration = Duration::from_secs(6 * 3600);
