@@ -1,3 +1,44 @@
-//! The executable.
+//! The project's automation: `cargo xtask check`, `cargo xtask setup`, `cargo xtask test`.
 
-fn main() {}
+mod check;
+mod command;
+mod report;
+mod setup;
+mod suite;
+mod workspace;
+
+use std::{env, io::stdout, process::ExitCode};
+
+use report::Report;
+use workspace::Workspace;
+
+const USAGE: &str = "\
+cargo xtask check   format, lints, architecture, docs, unit, property and simulation tests
+cargo xtask setup   install what the end-to-end tests need (Debian as root; elsewhere: say what)
+cargo xtask test    setup, check, release build, end-to-end tests: all there is";
+
+fn main() -> ExitCode {
+    let mut report = Report::new(Box::new(stdout()), env::var_os("CI").is_some());
+    let arguments: Vec<String> = env::args().skip(1).collect();
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let run = match words.as_slice() {
+        ["check"] => check::run,
+        ["setup"] => setup::run,
+        ["test"] => suite::run,
+        [] | ["help" | "--help" | "-h"] => {
+            report.line(USAGE);
+            return ExitCode::SUCCESS;
+        }
+        [other, ..] => {
+            report.line(&format!("unknown command `{other}`; there are:\n{USAGE}"));
+            return ExitCode::from(2);
+        }
+    };
+    match Workspace::find().and_then(|workspace| run(&workspace, &mut report)) {
+        Ok(()) => report.close(),
+        Err(error) => {
+            report.line(&format!("error: {error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,86 @@
+//! `cargo xtask check`: everything that can be judged without a service, a browser or a network.
+
+mod arrows;
+mod links;
+mod lockfiles;
+mod purity;
+mod rust;
+mod spelling;
+mod tidy;
+
+use std::time::Duration;
+
+use anyhow::Result;
+
+use crate::{
+    command::{self, Show, command as run_in},
+    report::{Outcome, Report},
+    workspace::Workspace,
+};
+
+/// Generous: a cold build on two cores that somebody else uses too.
+const BUILD_LIMIT: Duration = Duration::from_secs(40 * 60);
+
+pub(crate) fn run(workspace: &Workspace, report: &mut Report) -> Result<()> {
+    architecture(workspace, report)?;
+    cargo(workspace, report);
+    Ok(())
+}
+
+/// What is read from files and manifests alone: seconds.
+fn architecture(workspace: &Workspace, report: &mut Report) -> Result<()> {
+    let sources = workspace.sources()?;
+    let metadata = workspace.metadata()?;
+    report.step(
+        "arrows between crates",
+        "let the crates meet in `proto`, or change the arrows where design.md and a decision do",
+        || Outcome::of_findings(&arrows::findings(&metadata)),
+    );
+    report.step(
+        "cores touch no operating system",
+        "pass time, randomness, datagrams and files in as values; the shell holds the rest",
+        || Outcome::of_findings(&purity::findings(&sources)),
+    );
+    report.step("tidy files", "split, rename or finish what is named", || {
+        Outcome::of_findings(&tidy::findings(&sources))
+    });
+    report.step(
+        "links between documents",
+        "point each link at a file and heading there is",
+        || Outcome::of_findings(&links::findings(&sources)),
+    );
+    report.step("spelling", "write the word as suggested", || {
+        Outcome::of_findings(&spelling::findings(&sources))
+    });
+    report.step("lock files", "switch the feature off that brings it; see the finding", || {
+        Outcome::of_findings(&lockfiles::findings(&sources))
+    });
+    Ok(())
+}
+
+/// What the compiler and the tests say: minutes when cold.
+fn cargo(workspace: &Workspace, report: &mut Report) {
+    let cargo = |words: &[&str]| run_in("cargo", words, &workspace.root);
+    report.step("format", "run `cargo fmt --all`", || {
+        command::verdict(cargo(&["fmt", "--all", "--check"]), BUILD_LIMIT)
+    });
+    report.step("clippy", "follow the lint, or `#[expect(…, reason = \"…\")]` it", || {
+        let words = ["--locked", "--quiet", "--workspace", "--all-targets", "--", "-D", "warnings"];
+        command::verdict(cargo(&[&["clippy"], &words[..]].concat()), BUILD_LIMIT)
+    });
+    report.step("documentation", "mend the link or the markup that rustdoc names", || {
+        let mut doc = cargo(&["doc", "--locked", "--quiet", "--workspace", "--no-deps"]);
+        doc.env("RUSTDOCFLAGS", "-D warnings");
+        command::verdict(doc, BUILD_LIMIT)
+    });
+    report.step("unit and property tests", "run `cargo test -p CRATE` for the one named", || {
+        let words = ["test", "--locked", "--quiet", "--no-fail-fast", "--workspace"];
+        let others = ["--exclude", "e2e", "--exclude", "sim"];
+        command::tests(cargo(&[&words[..], &others].concat()), BUILD_LIMIT, Show::OnFailure)
+    });
+    report.step("simulation", "replay the seed with `cargo test -p sim --profile sim`", || {
+        let words = ["test", "--locked", "--quiet", "--no-fail-fast", "-p", "sim"];
+        let profile = ["--profile", "sim"];
+        command::tests(cargo(&[&words[..], &profile].concat()), BUILD_LIMIT, Show::OnFailure)
+    });
+}

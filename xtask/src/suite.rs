@@ -1,0 +1,44 @@
+//! `cargo xtask test`: everything there is, from a clean clone on a fresh machine.
+
+use std::time::Duration;
+
+use anyhow::Result;
+
+use crate::{
+    check,
+    command::{self, Show, command as run_in},
+    report::{Outcome, Report},
+    setup,
+    workspace::Workspace,
+};
+
+const BUILD_LIMIT: Duration = Duration::from_secs(40 * 60);
+const E2E_LIMIT: Duration = Duration::from_secs(40 * 60);
+
+pub(crate) fn run(workspace: &Workspace, report: &mut Report) -> Result<()> {
+    let missing = setup::install(workspace, report);
+    check::run(workspace, report)?;
+    let mut built = false;
+    report.step("release build", "see the compiler's message", || {
+        let words = ["build", "--locked", "--quiet", "--release", "-p", "adda"];
+        let outcome = command::verdict(run_in("cargo", &words, &workspace.root), BUILD_LIMIT);
+        built = outcome == Outcome::PASSED;
+        outcome
+    });
+    if built {
+        end_to_end(workspace, report, &missing);
+    }
+    Ok(())
+}
+
+/// Real clients against the built executable. What they print is shown as it comes.
+fn end_to_end(workspace: &Workspace, report: &mut Report, missing: &[&setup::Part]) {
+    let words = ["test", "--locked", "--no-fail-fast", "-p", "e2e", "--"];
+    let skips = missing.iter().flat_map(|part| ["--skip", part.filter]);
+    let words: Vec<&str> = words.into_iter().chain(skips).collect();
+    report.step(
+        "end to end",
+        "run `cargo test -p e2e NAME` for the one named; its logs are kept where it says",
+        || command::tests(run_in("cargo", &words, &workspace.root), E2E_LIMIT, Show::AtOnce),
+    );
+}
