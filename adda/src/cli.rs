@@ -1,0 +1,130 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+use toml::{Table, Value};
+
+/// A voice platform: calls through an SFU that speaks the LiveKit protocol.
+#[derive(Debug, Parser)]
+#[command(name = "adda", version, about, after_help = EXAMPLES)]
+#[command(args_conflicts_with_subcommands = true)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+    #[command(flatten)]
+    pub(crate) dev: DevArgs,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  adda                          everything in one process, on http://localhost:7880
+  adda dev --lan                the same, for phones on this network too
+  adda token create --room demo --identity ann
+  adda config print-default > adda.toml && adda dev --config adda.toml";
+
+/// What to do; `dev` when nothing is said.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run every role in one process on embedded parts
+    Dev(DevArgs),
+    /// Make tokens
+    #[command(subcommand)]
+    Token(TokenCommand),
+    /// Check or print configuration
+    #[command(subcommand)]
+    Config(ConfigCommand),
+}
+
+/// Flags of `adda dev`. Each is a config key of the same name.
+#[derive(Debug, Default, Args)]
+pub(crate) struct DevArgs {
+    /// Config file in TOML [env: ADDA_CONFIG]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// TCP port of HTTP and WebSocket; media is on UDP from port + 2 [default: 7880]
+    #[arg(long)]
+    port: Option<u16>,
+    /// Where state is kept [default: ./adda-data]
+    #[arg(long, value_name = "DIR")]
+    data_dir: Option<PathBuf>,
+    /// Serve HTTPS on port 7443 to this network and show a QR code for phones
+    #[arg(long)]
+    lan: bool,
+    /// Log lines: auto, pretty or json
+    #[arg(long, value_name = "FORMAT")]
+    log: Option<String>,
+    /// Threads that forward media [default: one a core]
+    #[arg(long, value_name = "N")]
+    shards: Option<u32>,
+}
+
+impl DevArgs {
+    /// The flags that were given, as config.
+    pub(crate) fn overrides(&self) -> Table {
+        let mut table = Table::new();
+        let mut set = |key: &str, value: Option<Value>| {
+            if let Some(value) = value {
+                table.insert(key.to_owned(), value);
+            }
+        };
+        set("port", self.port.map(|port| Value::Integer(port.into())));
+        set("shards", self.shards.map(|shards| Value::Integer(shards.into())));
+        set("lan", self.lan.then_some(Value::Boolean(true)));
+        set("log", self.log.clone().map(Value::String));
+        let data_dir = self.data_dir.as_ref().map(|dir| dir.display().to_string());
+        set("data_dir", data_dir.map(Value::String));
+        table
+    }
+}
+
+/// `adda token …`
+#[derive(Debug, Subcommand)]
+pub(crate) enum TokenCommand {
+    /// Sign a token that lets somebody join a room
+    Create(TokenArgs),
+}
+
+/// Flags of `adda token create`.
+#[derive(Debug, Args)]
+pub(crate) struct TokenArgs {
+    /// The room to join
+    #[arg(long)]
+    pub(crate) room: String,
+    /// Who joins
+    #[arg(long)]
+    pub(crate) identity: String,
+    /// The name others see [default: the identity]
+    #[arg(long)]
+    pub(crate) name: Option<String>,
+    /// May moderate the room and call the server API for it
+    #[arg(long)]
+    pub(crate) admin: bool,
+    /// May only listen
+    #[arg(long)]
+    pub(crate) listen_only: bool,
+    /// Hours until the token expires
+    #[arg(long, default_value_t = 6, value_name = "HOURS")]
+    pub(crate) valid_for: u16,
+    /// API key
+    #[arg(long, default_value = "devkey", env = "ADDA_KEY")]
+    pub(crate) key: String,
+    /// Secret of that key
+    #[arg(long, default_value = "secret", env = "ADDA_SECRET", hide_env_values = true)]
+    pub(crate) secret: String,
+    /// text or json
+    #[arg(short, long, default_value = "text", value_parser = ["text", "json"])]
+    pub(crate) output: String,
+}
+
+/// `adda config …`
+#[derive(Debug, Subcommand)]
+pub(crate) enum ConfigCommand {
+    /// Say whether a config file, with the environment over it, is good
+    Check {
+        /// The file
+        file: PathBuf,
+    },
+    /// Print every key with its default and what it means
+    PrintDefault,
+}

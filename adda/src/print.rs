@@ -1,0 +1,93 @@
+//! What people read on their terminal: the only file that writes to it.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line speaks this way")]
+
+use std::{net::SocketAddr, process::ExitCode};
+
+use qrcode::{QrCode, render::unicode};
+
+/// Prints text as it is.
+pub(crate) fn text(text: &str) -> ExitCode {
+    print!("{text}");
+    ExitCode::SUCCESS
+}
+
+/// Prints why it can't be done, in one line.
+pub(crate) fn failure(reason: &str) -> ExitCode {
+    eprintln!("adda: {reason}");
+    ExitCode::FAILURE
+}
+
+/// What is wrong with a command line and how to mend it, in one line.
+pub(crate) fn usage(error: &clap::Error) -> String {
+    let text = error.to_string();
+    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+    let said: Vec<&str> = lines.take_while(|line| !line.starts_with("Usage:")).collect();
+    let said = said.join("; ");
+    let said = said.strip_prefix("error: ").unwrap_or(&said);
+    format!("{said}; see adda --help")
+}
+
+/// Where a running dev server is reached.
+pub(crate) struct Reachable<'a> {
+    pub(crate) port: u16,
+    pub(crate) key: &'a str,
+    pub(crate) secret: &'a str,
+    pub(crate) data_dir: &'a std::path::Path,
+    pub(crate) media: &'a [SocketAddr],
+    /// `https://address:port` for phones, with `--lan`.
+    pub(crate) lan: Option<&'a str>,
+}
+
+/// Prints every address that works, once they do.
+pub(crate) fn banner(reachable: &Reachable<'_>) {
+    let Reachable { port, key, secret, data_dir, media, lan } = reachable;
+    let base = format!("http://localhost:{port}");
+    println!("adda {} is ready\n", env!("CARGO_PKG_VERSION"));
+    println!("  Call     {base}/call/demo      open it twice, or call Ada, the echo caller");
+    println!("  SDKs     ws://localhost:{port}             key {key}   secret {secret}");
+    println!("  Health   {base}/healthz        /readyz says why not");
+    println!("  Metrics  {base}/metrics");
+    println!("  Media    {} over UDP", list(media));
+    println!("  State    {}", data_dir.display());
+    match lan {
+        None => println!("  Phone on the same network: adda dev --lan"),
+        Some(origin) => {
+            let call = format!("{origin}/call/demo");
+            println!("  Phone    {call}");
+            println!(
+                "           scan this; the phone warns once, since we signed the certificate\n"
+            );
+            if let Ok(code) = QrCode::new(&call) {
+                println!("{}", code.render::<unicode::Dense1x2>().build());
+            }
+        }
+    }
+    println!("\nCtrl-C stops it.");
+}
+
+fn list(addresses: &[SocketAddr]) -> String {
+    addresses.iter().map(SocketAddr::to_string).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use super::*;
+    use crate::cli::Cli;
+
+    #[test]
+    fn a_bad_command_line_is_refused_in_one_line_that_names_it() {
+        for (line, named) in [
+            (&["adda", "--prot", "1"][..], "--prot"),
+            (&["adda", "dev", "--port", "high"][..], "high"),
+            (&["adda", "dev", "--webhook", "x"][..], "--webhook"),
+            (&["adda", "token", "create"][..], "--room"),
+            (&["adda", "fly"][..], "fly"),
+        ] {
+            let error = Cli::try_parse_from(line).unwrap_err();
+            let refusal = usage(&error);
+            assert!(refusal.contains(named) && !refusal.contains('\n'), "{refusal}");
+        }
+    }
+}

@@ -1,0 +1,35 @@
+//! Every bound of this crate, with its reason.
+
+/// Shards one node may have: more than any machine has cores worth feeding.
+pub(crate) const SHARDS_MAX: usize = 256;
+
+/// Commands waiting for one shard. Full makes signaling wait, which refuses new sessions.
+pub(crate) const MAILBOX_MAX: usize = 4096;
+
+/// Events waiting for signaling, in the channel.
+pub(crate) const EVENTS_MAX: usize = 8192;
+
+/// Events a shard holds back while that channel is full, so that media never waits for it.
+pub(crate) const EVENTS_BACKLOG_MAX: usize = 65_536;
+
+/// Commands one lap of the loop takes, so that a storm of joins can't starve the sockets.
+pub(crate) const COMMANDS_A_LAP_MAX: usize = 64;
+
+/// Batches one lap reads from each socket before timers and commands get their turn.
+pub(crate) const BATCHES_A_LAP_MAX: usize = 4;
+
+/// Datagrams per system call.
+pub(crate) const BATCH_DATAGRAMS: usize = 128;
+
+/// Longest datagram read: an Ethernet MTU and some. Longer ones are cut by the kernel, then
+/// dropped here; no client sends them (DTLS and SCTP stay below 1,280).
+pub(crate) const DATAGRAM_BYTES_MAX: usize = 2048;
+
+/// Bytes of packets a socket's send arena holds before it is flushed.
+pub(crate) const ARENA_BYTES: usize = 256 * 1024;
+
+/// Kernel buffers asked for, each way: half a second of a busy shard.
+pub(crate) const SOCKET_BUFFER_BYTES: usize = 4 * 1024 * 1024;
+
+/// Peer addresses one transport may have mapped at a time: a few interfaces, twice.
+pub(crate) const ADDRESSES_A_PEER_MAX: usize = 16;

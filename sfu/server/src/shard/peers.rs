@@ -1,0 +1,136 @@
+//! The transports of a shard, found by id, by address and by ICE name.
+
+use std::{collections::HashMap, net::SocketAddr};
+
+use sfu_core::TransportId;
+use sfu_rtc::Transport;
+
+use crate::limits::ADDRESSES_A_PEER_MAX;
+
+/// One peer connection and where its packets leave.
+pub(super) struct Peer {
+    pub(super) id: TransportId,
+    pub(super) transport: Transport,
+    /// Which of the shard's sockets its verified checks come in on.
+    pub(super) socket: usize,
+    /// Has something to say; waits in [`Peers::dirty`].
+    dirty: bool,
+    addresses: Vec<SocketAddr>,
+    ufrags: Vec<String>,
+}
+
+/// All peers of a shard.
+#[derive(Default)]
+pub(super) struct Peers {
+    slots: Vec<Option<Peer>>,
+    by_address: HashMap<SocketAddr, u32>,
+    by_ufrag: HashMap<String, u32>,
+    dirty: Vec<u32>,
+}
+
+impl Peers {
+    pub(super) fn insert(&mut self, id: TransportId, transport: Transport, ufrag: String) {
+        let index = id.index as usize;
+        if self.slots.len() <= index {
+            self.slots.resize_with(index + 1, || None);
+        }
+        self.remove(id.index);
+        let peer = Peer {
+            id,
+            transport,
+            socket: 0,
+            dirty: false,
+            addresses: Vec::new(),
+            ufrags: Vec::new(),
+        };
+        if let Some(slot) = self.slots.get_mut(index) {
+            *slot = Some(peer);
+        }
+        self.name(id.index, ufrag);
+        self.touch(id.index);
+    }
+
+    pub(super) fn remove(&mut self, index: u32) {
+        let Some(peer) = self.slots.get_mut(index as usize).and_then(Option::take) else { return };
+        for address in peer.addresses {
+            // Another peer may have verified the address since.
+            if self.by_address.get(&address) == Some(&index) {
+                self.by_address.remove(&address);
+            }
+        }
+        for ufrag in peer.ufrags {
+            self.by_ufrag.remove(&ufrag);
+        }
+    }
+
+    /// Returns the peer of this very life of the id.
+    pub(super) fn get(&mut self, id: TransportId) -> Option<&mut Peer> {
+        self.slots.get_mut(id.index as usize)?.as_mut().filter(|peer| peer.id == id)
+    }
+
+    pub(super) fn at(&mut self, index: u32) -> Option<&mut Peer> {
+        self.slots.get_mut(index as usize)?.as_mut()
+    }
+
+    pub(super) fn by_address(&mut self, address: SocketAddr) -> Option<&mut Peer> {
+        let index = *self.by_address.get(&address)?;
+        self.at(index)
+    }
+
+    pub(super) fn by_ufrag(&self, ufrag: &str) -> Option<u32> {
+        self.by_ufrag.get(ufrag).copied()
+    }
+
+    /// Lets checks for `ufrag` find the peer, along with the one it had before.
+    pub(super) fn name(&mut self, index: u32, ufrag: String) {
+        let Some(peer) = self.slots.get_mut(index as usize).and_then(Option::as_mut) else {
+            return;
+        };
+        peer.ufrags.push(ufrag.clone());
+        let forgotten = (peer.ufrags.len() > 2).then(|| peer.ufrags.remove(0));
+        self.by_ufrag.insert(ufrag, index);
+        if let Some(old) = forgotten {
+            self.by_ufrag.remove(&old);
+        }
+    }
+
+    /// The peer proved that it is at `address`.
+    pub(super) fn map(&mut self, index: u32, address: SocketAddr) {
+        let Some(peer) = self.slots.get_mut(index as usize).and_then(Option::as_mut) else {
+            return;
+        };
+        if self.by_address.get(&address) == Some(&index) {
+            return;
+        }
+        peer.addresses.push(address);
+        let oldest =
+            (peer.addresses.len() > ADDRESSES_A_PEER_MAX).then(|| peer.addresses.remove(0));
+        if let Some(oldest) = oldest.filter(|old| self.by_address.get(old) == Some(&index)) {
+            self.by_address.remove(&oldest);
+        }
+        self.by_address.insert(address, index);
+    }
+
+    /// Notes that the peer may have something to say.
+    pub(super) fn touch(&mut self, index: u32) {
+        if let Some(peer) = self.slots.get_mut(index as usize).and_then(Option::as_mut)
+            && !peer.dirty
+        {
+            peer.dirty = true;
+            self.dirty.push(index);
+        }
+    }
+
+    pub(super) fn has_dirty(&self) -> bool {
+        !self.dirty.is_empty()
+    }
+
+    /// Takes a peer that was touched.
+    pub(super) fn pop_dirty(&mut self) -> Option<u32> {
+        let index = self.dirty.pop()?;
+        if let Some(peer) = self.at(index) {
+            peer.dirty = false;
+        }
+        Some(index)
+    }
+}

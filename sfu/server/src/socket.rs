@@ -1,0 +1,87 @@
+//! One UDP socket of a shard: bound to one address, so that an answer leaves from where the
+//! question came in.
+
+mod batch;
+
+use std::{
+    io,
+    net::{IpAddr, SocketAddr, UdpSocket},
+    os::fd::{AsFd, BorrowedFd},
+};
+
+use socket2::{Domain, Protocol, SockRef, Socket as RawSocket, Type};
+
+use batch::SendBatch;
+pub(crate) use batch::{Received, RecvBatch};
+
+use crate::limits::SOCKET_BUFFER_BYTES;
+
+/// Where a shard listens and what it leaves in its own name.
+pub(crate) struct Socket {
+    udp: UdpSocket,
+    outgoing: SendBatch,
+}
+
+/// What a flush did.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Flushed {
+    pub(crate) sent: usize,
+    pub(crate) dropped: usize,
+}
+
+impl Socket {
+    /// Binds `ip:port`.
+    ///
+    /// # Errors
+    ///
+    /// What the system says: the port is taken, or the address isn't this machine's.
+    pub(crate) fn bind(ip: IpAddr, port: u16) -> io::Result<UdpSocket> {
+        let address = SocketAddr::new(ip, port);
+        let raw = RawSocket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
+        if address.is_ipv6() {
+            raw.set_only_v6(true)?;
+        }
+        raw.set_nonblocking(true)?;
+        raw.bind(&address.into())?;
+        Ok(raw.into())
+    }
+
+    pub(crate) fn new(udp: UdpSocket) -> Self {
+        let socket = SockRef::from(&udp);
+        // Smaller buffers only mean less slack; `adda doctor` is where an operator hears of it.
+        _ = socket.set_recv_buffer_size(SOCKET_BUFFER_BYTES);
+        _ = socket.set_send_buffer_size(SOCKET_BUFFER_BYTES);
+        _ = batch::stamp_arrivals(udp.as_fd());
+        Self { udp, outgoing: SendBatch::new() }
+    }
+
+    pub(crate) fn recv(&self, batch: &mut RecvBatch) -> io::Result<usize> {
+        batch.recv(self.udp.as_fd())
+    }
+
+    /// Queues a packet; see [`SendBatch::push`]. Flushes first when there is no room.
+    pub(crate) fn push(
+        &mut self,
+        to: SocketAddr,
+        room: usize,
+        fill: impl FnOnce(&mut [u8]) -> Option<usize>,
+    ) -> (bool, Flushed) {
+        let flushed = if self.outgoing.has_room(room) { Flushed::default() } else { self.flush() };
+        (self.outgoing.push(to, room, fill), flushed)
+    }
+
+    pub(crate) fn flush(&mut self) -> Flushed {
+        if self.outgoing.is_empty() {
+            return Flushed::default();
+        }
+        let queued = self.outgoing.len();
+        let sent = self.outgoing.flush(self.udp.as_fd());
+        Flushed { sent, dropped: queued - sent }
+    }
+}
+
+impl AsFd for Socket {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.udp.as_fd()
+    }
+}
