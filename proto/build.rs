@@ -9,5 +9,5 @@ fn main() -> io::Result<()> {
     let files = protox::compile(["schema/livekit.proto"], ["schema"]).map_err(io::Error::other)?;
     let out = PathBuf::from(env::var_os("OUT_DIR").ok_or(io::ErrorKind::NotFound)?);
     fs::write(out.join("schema.bin"), files.encode_to_vec())?;
-    prost_build::Config::new().btree_map(["."]).compile_fds(files)
+    prost_build::Config::new().btree_map(["."]).enable_type_names().compile_fds(files)
 }

@@ -3,9 +3,12 @@
 mod be;
 pub mod control;
 pub mod data;
+pub mod data_packet;
 pub mod grants;
 pub mod ice;
 pub mod ids;
+#[cfg(feature = "json")]
+pub mod json;
 pub mod limits;
 pub mod rtcp;
 pub mod rtp;

@@ -23,3 +23,9 @@ pub const ICE_CREDENTIAL_BYTES_MAX: usize = 256;
 
 /// Redundant blocks in one RED payload. Browsers send one or two; RFC 2198 names no limit.
 pub(crate) const RED_BLOCKS_MAX: usize = 8;
+/// Longest JSON text. A `sync_state` takes 30 kB; data sent through the API is at most 64 kB.
+pub const JSON_BYTES_MAX: usize = 256 * 1024;
+/// Longest data packet: what our `a=max-message-size` promises to take.
+pub const DATA_PACKET_BYTES_MAX: usize = 65_535;
+/// Most participants one data packet may name. More is for everybody.
+pub const DESTINATIONS_MAX: usize = 256;

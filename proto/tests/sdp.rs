@@ -1,5 +1,7 @@
 //! Session descriptions: what clients really send, what we write, and what is refused.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests may fail the test")]
+
 use std::net::{IpAddr, SocketAddr};
 
 use arbtest::arbitrary::{self, Unstructured};
