@@ -1,6 +1,11 @@
 //! The JSON form, against frames recorded between LiveKit's own clients and server.
 
-#![expect(clippy::indexing_slicing, clippy::panic, clippy::unwrap_used, reason = "helpers of tests may fail the test")]
+#![expect(
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "helpers of tests may fail the test"
+)]
 
 use arbtest::arbitrary;
 use prost::{Message, Name};
