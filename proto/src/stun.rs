@@ -9,7 +9,7 @@ mod writer;
 
 use std::net::{IpAddr, SocketAddr};
 
-pub use writer::{ConnectivityCheck, error_response, success_response};
+pub use writer::{ConnectivityCheck, success_response};
 
 use crate::be::{u16_at, u32_at};
 
@@ -88,11 +88,10 @@ pub struct Message<'a> {
     pub priority: Option<u32>,
     pub use_candidate: bool,
     pub mapped: Option<SocketAddr>,
-    pub error_code: Option<u16>,
     pub integrity: Option<Integrity<'a>>,
     pub has_fingerprint: bool,
-    /// A comprehension-required attribute that we don't know (RFC 8489 §6.3).
-    pub unknown_required: Option<u16>,
+    /// Holds a comprehension-required attribute that we don't know (RFC 8489 §6.3).
+    pub unknown_required: bool,
 }
 
 impl<'a> Message<'a> {
@@ -106,10 +105,9 @@ impl<'a> Message<'a> {
             priority: None,
             use_candidate: false,
             mapped: None,
-            error_code: None,
             integrity: None,
             has_fingerprint: false,
-            unknown_required: None,
+            unknown_required: false,
         };
         let mut at = HEADER_LEN;
         while at < bytes.len() {
@@ -159,12 +157,8 @@ impl<'a> Message<'a> {
             XOR_MAPPED_ADDRESS => {
                 self.mapped = Some(parse_address(value, self.transaction).ok_or(invalid)?);
             }
-            ERROR_CODE => {
-                let class_and_number = u16_at(value, 2).ok_or(invalid)?;
-                self.error_code = Some((class_and_number >> 8) * 100 + (class_and_number & 0xff));
-            }
-            ICE_CONTROLLED | ICE_CONTROLLING => {}
-            other if other < 0x8000 => self.unknown_required = Some(other),
+            ERROR_CODE | ICE_CONTROLLED | ICE_CONTROLLING => {}
+            other if other < 0x8000 => self.unknown_required = true,
             _ => {}
         }
         Ok(())

@@ -128,34 +128,40 @@ impl<'a> SourceDescription<'a> {
     /// Each source with its CNAME. Ends at the first chunk that is malformed.
     pub fn cnames(&self) -> impl Iterator<Item = (u32, &'a [u8])> + use<'a> {
         let mut rest = self.chunks;
-        std::iter::from_fn(move || {
-            loop {
-                let (ssrc, cname, after) = chunk(rest)?;
-                rest = after;
-                if let Some(cname) = cname {
-                    return Some((ssrc, cname));
-                }
-            }
-        })
+        let chunks = std::iter::from_fn(move || {
+            let chunk = Chunk::parse(rest)?;
+            rest = rest.get(chunk.len..)?;
+            Some(chunk)
+        });
+        chunks.filter_map(|chunk| chunk.cname.map(|cname| (chunk.ssrc, cname)))
     }
 }
 
-/// One source's items; a zero byte ends them, padded to a multiple of four.
-fn chunk(bytes: &[u8]) -> Option<(u32, Option<&[u8]>, &[u8])> {
-    let ssrc = u32_at(bytes, 0)?;
-    let mut cname = None;
-    let mut at = 4;
-    loop {
-        let kind = u8_at(bytes, at)?;
-        if kind == 0 {
-            return Some((ssrc, cname, bytes.get((at + 1).next_multiple_of(4)..)?));
+/// One source's items.
+struct Chunk<'a> {
+    ssrc: u32,
+    cname: Option<&'a [u8]>,
+    len: usize,
+}
+
+impl<'a> Chunk<'a> {
+    /// A zero byte ends the items, padded to a multiple of four.
+    fn parse(bytes: &'a [u8]) -> Option<Self> {
+        let ssrc = u32_at(bytes, 0)?;
+        let mut cname = None;
+        let mut at = 4;
+        loop {
+            let kind = u8_at(bytes, at)?;
+            if kind == 0 {
+                return Some(Self { ssrc, cname, len: (at + 1).next_multiple_of(4) });
+            }
+            let len = usize::from(u8_at(bytes, at + 1)?);
+            let value = bytes.get(at + 2..at + 2 + len)?;
+            if kind == CNAME {
+                cname = Some(value);
+            }
+            at += 2 + len;
         }
-        let len = usize::from(u8_at(bytes, at + 1)?);
-        let value = bytes.get(at + 2..at + 2 + len)?;
-        if kind == CNAME {
-            cname = Some(value);
-        }
-        at += 2 + len;
     }
 }
 

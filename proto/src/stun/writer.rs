@@ -3,10 +3,9 @@
 use std::net::{IpAddr, SocketAddr};
 
 use super::{
-    BINDING_ERROR, BINDING_REQUEST, BINDING_SUCCESS, ERROR_CODE, FINGERPRINT, FINGERPRINT_XOR,
-    HEADER_LEN, ICE_CONTROLLING, IntegrityTag, MAGIC_COOKIE, MESSAGE_INTEGRITY,
-    MESSAGE_INTEGRITY_LEN, PRIORITY, TransactionId, USE_CANDIDATE, USERNAME, Username,
-    XOR_MAPPED_ADDRESS, address_mask, checksum, xor,
+    BINDING_REQUEST, BINDING_SUCCESS, FINGERPRINT, FINGERPRINT_XOR, HEADER_LEN, ICE_CONTROLLING,
+    IntegrityTag, MAGIC_COOKIE, MESSAGE_INTEGRITY, MESSAGE_INTEGRITY_LEN, PRIORITY, TransactionId,
+    USE_CANDIDATE, USERNAME, Username, XOR_MAPPED_ADDRESS, address_mask, checksum, xor,
 };
 
 /// A check that the controlling side sends (RFC 8445 §7.2.2).
@@ -56,18 +55,6 @@ pub fn success_response(
         }
     }
     message.attribute(XOR_MAPPED_ADDRESS, &value);
-    message.finish(sign)
-}
-
-/// Writes a refusal with an error code of 300 to 699.
-pub fn error_response(
-    transaction: TransactionId,
-    code: u16,
-    sign: impl FnOnce(&[u8]) -> IntegrityTag,
-) -> Vec<u8> {
-    let mut message = Writer::new(BINDING_ERROR, transaction);
-    let [class, number] = [code / 100, code % 100].map(|part| u8::try_from(part).unwrap_or(0));
-    message.attribute(ERROR_CODE, &[0, 0, class, number]);
     message.finish(sign)
 }
 
@@ -156,13 +143,5 @@ mod tests {
             assert_eq!(message.class, Class::Success);
             assert_eq!(message.mapped, Some(address));
         }
-    }
-
-    #[test]
-    fn a_refusal_tells_its_code() {
-        let bytes = error_response(ID, 487, tag);
-        let message = Message::parse(&bytes).unwrap();
-        assert_eq!(message.class, Class::Error);
-        assert_eq!(message.error_code, Some(487));
     }
 }

@@ -1,13 +1,19 @@
 //! The certificate every DTLS handshake of this process shows.
 
+use std::sync::Arc;
+
 use aws_lc_rs::{digest, rand};
 use dimpl::DtlsCertificate;
 use rcgen::{CertificateParams, DnType, KeyPair, PKCS_ECDSA_P256_SHA256, SerialNumber};
 
+use crate::dtls;
+
 /// A self-signed P-256 certificate. One serves a whole process.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Certificate {
-    pub(crate) dtls: DtlsCertificate,
+    pub(crate) dtls: Arc<DtlsCertificate>,
+    /// What else every handshake shares; checked once, here.
+    pub(crate) config: Arc<dimpl::Config>,
     fingerprint: [u8; 32],
 }
 
@@ -18,6 +24,8 @@ pub enum CertificateError {
     Randomness,
     #[error("signing the certificate failed")]
     Signing(#[from] rcgen::Error),
+    #[error("the DTLS library refused its configuration")]
+    Configuration(#[from] dimpl::Error),
 }
 
 impl Certificate {
@@ -34,8 +42,8 @@ impl Certificate {
         params.serial_number = Some(SerialNumber::from_slice(&serial));
         let certificate = params.self_signed(&key)?.der().to_vec();
         let fingerprint = sha256(&certificate);
-        let dtls = DtlsCertificate { certificate, private_key: key.serialize_der() };
-        Ok(Self { dtls, fingerprint })
+        let dtls = Arc::new(DtlsCertificate { certificate, private_key: key.serialize_der() });
+        Ok(Self { dtls, config: dtls::config()?, fingerprint })
     }
 
     /// The SHA-256 of the certificate: what `a=fingerprint` promises.

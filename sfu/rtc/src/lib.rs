@@ -5,7 +5,14 @@
 //! DTLS and SCTP draw their own randomness.
 
 mod certificate;
+mod dtls;
 mod error;
+#[cfg(test)]
+mod hex;
+mod ice;
+pub mod limits;
+mod sctp;
+mod srtp;
 mod transport;
 
 pub use certificate::{Certificate, CertificateError};
