@@ -21,7 +21,9 @@ pub(crate) fn failure(reason: &str) -> ExitCode {
 pub(crate) fn usage(error: &clap::Error) -> String {
     let text = error.to_string();
     let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
-    let said: Vec<&str> = lines.take_while(|line| !line.starts_with("Usage:")).collect();
+    let is_boilerplate =
+        |line: &&str| line.starts_with("Usage:") || line.starts_with("For more information");
+    let said: Vec<&str> = lines.take_while(|line| !is_boilerplate(line)).collect();
     let said = said.join("; ");
     let said = said.strip_prefix("error: ").unwrap_or(&said);
     format!("{said}; see adda --help")
@@ -47,7 +49,7 @@ pub(crate) fn banner(reachable: &Reachable<'_>) {
     println!("  SDKs     ws://localhost:{port}             key {key}   secret {secret}");
     println!("  Health   {base}/healthz        /readyz says why not");
     println!("  Metrics  {base}/metrics");
-    println!("  Media    {} over UDP", list(media));
+    println!("  Media    UDP {}", places(media));
     println!("  State    {}", data_dir.display());
     match lan {
         None => println!("  Phone on the same network: adda dev --lan"),
@@ -65,8 +67,23 @@ pub(crate) fn banner(reachable: &Reachable<'_>) {
     println!("\nCtrl-C stops it.");
 }
 
-fn list(addresses: &[SocketAddr]) -> String {
-    addresses.iter().map(SocketAddr::to_string).collect::<Vec<_>>().join(", ")
+/// Addresses, and the ports each of them has.
+fn places(addresses: &[SocketAddr]) -> String {
+    let mut ips: Vec<String> = Vec::new();
+    let mut ports: Vec<u16> = Vec::new();
+    for address in addresses {
+        let ip = address.ip().to_string();
+        if !ips.contains(&ip) {
+            ips.push(ip);
+        }
+        ports.push(address.port());
+    }
+    let ports = match (ports.iter().min(), ports.iter().max()) {
+        (Some(first), Some(last)) if first == last => format!("{first}"),
+        (Some(first), Some(last)) => format!("{first} to {last}"),
+        _ => "none".to_owned(),
+    };
+    format!("{ports} on {}", ips.join(", "))
 }
 
 #[cfg(test)]
@@ -89,5 +106,14 @@ mod tests {
             let refusal = usage(&error);
             assert!(refusal.contains(named) && !refusal.contains('\n'), "{refusal}");
         }
+    }
+
+    #[test]
+    fn every_address_and_the_ports_are_named_once() {
+        let addresses: Vec<SocketAddr> =
+            ["127.0.0.1:7882", "[::1]:7882", "127.0.0.1:7883", "[::1]:7883"]
+                .map(|text| text.parse().unwrap())
+                .into();
+        assert_eq!(places(&addresses), "7882 to 7883 on 127.0.0.1, ::1");
     }
 }
