@@ -13,12 +13,20 @@
 //!   SSRC, and its index only grows.
 //! - Nothing is asked of a transport after its [`TransportAction::Close`].
 
+mod clock;
 mod config;
+mod context;
 mod input;
+mod limits;
 mod output;
+mod random;
+mod room;
+mod rooms;
 mod shard;
 mod stats;
+mod timers;
 mod transport;
+mod transports;
 
 pub use crate::{
     config::Config,

@@ -1,43 +1,288 @@
-//! All rooms of one shard.
+//! All rooms of one shard, behind the four verbs.
 
 use std::time::Instant;
 
-use crate::{Config, Forward, Input, Output, Stats, TransportId};
+use proto::{
+    control::{
+        Command, Event, Operation, OperationError, Reply, RequestId, RoomAction, RoomCommand,
+    },
+    data::Channel,
+    ids::{Epoch, RoomName},
+    livekit::{DisconnectReason, leave_request::Action},
+    rtp::Packet,
+};
 
-/// The rooms one thread owns, driven by the four verbs.
+use crate::{
+    Config, Forward, Input, Output, Stats, TransportEvent, TransportId,
+    context::Context,
+    room::{
+        Room, Settings,
+        leave::{Farewell, turn_away},
+    },
+    rooms::{RoomId, Rooms},
+    timers::Timer,
+};
+
+/// The rooms one thread owns.
 #[derive(Debug)]
 pub struct Shard {
-    config: Config,
-    stats: Stats,
+    rooms: Rooms,
+    cx: Context,
+    /// The copies of the packet at hand; kept for its capacity.
+    copies: Vec<Forward>,
+    is_stopping: bool,
 }
 
 impl Shard {
     /// Every id, ufrag, password and SSRC comes from `seed`, which must be secret.
-    pub fn new(config: Config, _seed: [u8; 32], _now: Instant) -> Self {
-        Self { config, stats: Stats::default() }
+    pub fn new(config: Config, seed: [u8; 32], now: Instant) -> Self {
+        Self {
+            rooms: Rooms::default(),
+            cx: Context::new(config, seed, now),
+            copies: Vec::new(),
+            is_stopping: false,
+        }
     }
 
-    pub fn handle_input(&mut self, _input: Input<'_>, _now: Instant) {}
+    pub fn handle_input(&mut self, input: Input<'_>, now: Instant) {
+        self.cx.now = now;
+        match input {
+            Input::Command(command) => self.on_command(command),
+            Input::Transport { id, event } => self.on_transport(id, event),
+            Input::Data { id, channel, payload } => self.on_data(id, channel, payload),
+            Input::Rtcp { id, packet } => self.on_rtcp(id, packet),
+        }
+    }
 
-    pub fn handle_timeout(&mut self, _now: Instant) {}
+    pub fn handle_timeout(&mut self, now: Instant) {
+        self.cx.now = now;
+        while let Some(timer) = self.cx.timers.pop_due(now) {
+            self.on_timer(timer);
+        }
+    }
 
     /// Returns the next thing to do; [`Output::Idle`] once there is nothing left.
     pub fn poll_output(&mut self) -> Output {
-        let _ = &self.config;
-        Output::Idle(None)
+        let next = self.cx.outbox.pop_front();
+        next.unwrap_or_else(|| Output::Idle(self.cx.timers.next()))
     }
 
     /// Who gets this packet, and as what. Allocates nothing once warm.
-    pub fn forward(
-        &mut self,
-        _from: TransportId,
-        _packet: &proto::rtp::Packet<'_>,
-        _now: Instant,
-    ) -> &[Forward] {
-        &[]
+    pub fn forward(&mut self, from: TransportId, packet: &Packet<'_>, now: Instant) -> &[Forward] {
+        self.cx.now = now;
+        self.copies.clear();
+        self.find_copies(from, packet);
+        self.cx.stats.packets_forwarded += u64::try_from(self.copies.len()).unwrap_or_default();
+        &self.copies
     }
 
+    fn find_copies(&mut self, from: TransportId, packet: &Packet<'_>) {
+        let Some(route) = self.cx.transports.get_mut(from) else { return };
+        let room = route.room;
+        let Some(track) = route.track_of(packet) else {
+            self.cx.stats.packets_unsignalled += 1;
+            return;
+        };
+        if let Some(room) = self.rooms.get_mut(room) {
+            room.forward(track, packet, &mut self.cx, &mut self.copies);
+        }
+    }
+
+    /// What has been done so far, and what is there now.
     pub fn stats(&self) -> Stats {
-        self.stats
+        let mut stats = self.cx.stats;
+        let rooms = self.rooms.ids().filter_map(|id| self.rooms.get(id));
+        rooms.for_each(|room| room.count(&mut stats));
+        stats
+    }
+
+    fn on_command(&mut self, command: Command) {
+        match command {
+            Command::Room(command) => self.on_room_command(*command),
+            Command::ListRooms { request, names } => self.on_list(request, &names),
+            Command::Shutdown => self.on_shutdown(),
+        }
+    }
+
+    fn on_room_command(&mut self, command: RoomCommand) {
+        let RoomCommand { room: name, epoch, action } = command;
+        if let Some(current) = self.current_epoch(&name).filter(|current| epoch < *current) {
+            return self.refuse_stale(name, current, &action);
+        }
+        self.supersede(&name, epoch);
+        let room = self.rooms.find(&name).or_else(|| self.found(name, epoch, &action));
+        match room.and_then(|id| Some((id, self.rooms.get_mut(id)?))) {
+            Some((id, room)) => {
+                room.handle(action, &mut self.cx);
+                self.bury(id);
+            }
+            None => self.refuse_without_room(action),
+        }
+    }
+
+    fn current_epoch(&self, name: &RoomName) -> Option<Epoch> {
+        Some(self.rooms.get(self.rooms.find(name)?)?.epoch())
+    }
+
+    fn refuse_stale(&mut self, room: RoomName, current: Epoch, action: &RoomAction) {
+        let session = match action {
+            RoomAction::Join(join) => Some(join.session),
+            RoomAction::Signal { session, .. } | RoomAction::Disconnected { session } => {
+                Some(*session)
+            }
+            RoomAction::Admin { .. } | RoomAction::CallEcho { .. } => None,
+        };
+        self.cx.event(Event::StaleEpoch { room, session, current });
+    }
+
+    /// Somebody has been granted the room anew: its earlier life ends, and its people join again.
+    fn supersede(&mut self, name: &RoomName, epoch: Epoch) {
+        if self.current_epoch(name).is_some_and(|current| current < epoch)
+            && let Some(id) = self.rooms.find(name)
+        {
+            let farewell = Farewell::because(DisconnectReason::StateMismatch);
+            self.end(id, farewell.then(Action::Reconnect));
+        }
+    }
+
+    /// Founds the room that an action needs, if it is one that may.
+    fn found(&mut self, name: RoomName, epoch: Epoch, action: &RoomAction) -> Option<RoomId> {
+        let settings = match action {
+            RoomAction::Join(join) if join.resume.is_none() => Settings::default(),
+            RoomAction::Admin { operation, .. } => {
+                let Operation::Create(request) = operation.as_ref() else { return None };
+                Settings::from_request(request)
+            }
+            RoomAction::Join(_)
+            | RoomAction::Signal { .. }
+            | RoomAction::Disconnected { .. }
+            | RoomAction::CallEcho { .. } => return None,
+        };
+        if self.is_stopping {
+            return None;
+        }
+        let cx = &mut self.cx;
+        self.rooms.insert(name.clone(), |id| Room::new(id, name, epoch, settings, cx))
+    }
+
+    fn refuse_without_room(&mut self, action: RoomAction) {
+        match action {
+            RoomAction::Join(join) => {
+                let farewell = if join.resume.is_some() {
+                    Farewell::because(DisconnectReason::StateMismatch).then(Action::Reconnect)
+                } else {
+                    self.cx.stats.joins_refused += 1;
+                    Farewell::because(DisconnectReason::JoinFailure)
+                };
+                turn_away(join.session, farewell, &mut self.cx);
+            }
+            RoomAction::Admin { request, operation } => {
+                let result = answer_without_room(&operation);
+                self.cx.event(Event::Reply { request, result });
+            }
+            RoomAction::CallEcho { request } => {
+                let result = Err(OperationError::NoSuchRoom);
+                self.cx.event(Event::Reply { request, result });
+            }
+            RoomAction::Signal { .. } | RoomAction::Disconnected { .. } => {}
+        }
+    }
+
+    fn on_list(&mut self, request: RequestId, names: &[String]) {
+        let rooms = self.rooms.ids().filter_map(|id| self.rooms.get(id));
+        let asked = |room: &&Room| {
+            names.is_empty() || names.iter().any(|name| name == room.name().as_str())
+        };
+        let rooms = rooms.filter(asked).map(Room::info).collect();
+        self.cx.event(Event::Rooms { request, rooms });
+    }
+
+    fn on_shutdown(&mut self) {
+        self.is_stopping = true;
+        let rooms: Vec<RoomId> = self.rooms.ids().collect();
+        for id in rooms {
+            self.end(id, Farewell::because(DisconnectReason::ServerShutdown));
+        }
+    }
+
+    fn end(&mut self, id: RoomId, farewell: Farewell) {
+        if let Some(room) = self.rooms.get_mut(id) {
+            room.end(farewell, &mut self.cx);
+        }
+        self.bury(id);
+    }
+
+    /// Forgets a room whose life has ended.
+    fn bury(&mut self, id: RoomId) {
+        if self.rooms.get(id).is_some_and(Room::is_over) {
+            self.rooms.remove(id);
+        }
+    }
+
+    fn on_transport(&mut self, id: TransportId, event: TransportEvent) {
+        let Some(route) = self.cx.transports.get(id) else { return };
+        let (room, sid) = (route.room, route.participant);
+        if let Some(room) = self.rooms.get_mut(room) {
+            room.on_transport(sid, id, event, &mut self.cx);
+        }
+    }
+
+    fn on_data(&mut self, id: TransportId, channel: Channel, payload: &[u8]) {
+        let Some(route) = self.cx.transports.get(id) else { return };
+        let (room, sid) = (route.room, route.participant);
+        if let Some(room) = self.rooms.get_mut(room) {
+            room.on_data(sid, id, channel, payload, &mut self.cx);
+        }
+    }
+
+    fn on_rtcp(&mut self, id: TransportId, packet: &[u8]) {
+        let Some(route) = self.cx.transports.get(id) else { return };
+        let (room, sid) = (route.room, route.participant);
+        if let Some(room) = self.rooms.get_mut(room) {
+            room.on_rtcp(sid, id, packet, &mut self.cx);
+        }
+    }
+
+    fn on_timer(&mut self, timer: Timer) {
+        match timer {
+            Timer::Reports(id) => self.on_reports(id),
+            Timer::Join(room, _)
+            | Timer::Absence(room, _)
+            | Timer::Token(room, _)
+            | Timer::Speakers(room)
+            | Timer::Pulse(room)
+            | Timer::Vacancy(room)
+            | Timer::Echo(room) => self.on_room_timer(room, timer),
+        }
+    }
+
+    fn on_room_timer(&mut self, id: RoomId, timer: Timer) {
+        if let Some(room) = self.rooms.get_mut(id) {
+            room.handle_timer(timer, &mut self.cx);
+            self.bury(id);
+        }
+    }
+
+    fn on_reports(&mut self, id: TransportId) {
+        let Some(route) = self.cx.transports.get(id) else { return };
+        let (room, sid) = (route.room, route.participant);
+        if let Some(room) = self.rooms.get_mut(room) {
+            room.on_reports(sid, id, &mut self.cx);
+        }
+    }
+}
+
+fn answer_without_room(operation: &Operation) -> Result<Reply, OperationError> {
+    match operation {
+        Operation::Create(_) => Err(OperationError::Exhausted("too many rooms")),
+        Operation::ListParticipants => Ok(Reply::Participants(Vec::new())),
+        Operation::Delete
+        | Operation::GetParticipant { .. }
+        | Operation::Remove { .. }
+        | Operation::MuteTrack { .. }
+        | Operation::UpdateParticipant(_)
+        | Operation::UpdateSubscriptions(_)
+        | Operation::SendData(_)
+        | Operation::UpdateMetadata { .. } => Err(OperationError::NoSuchRoom),
     }
 }

@@ -1,0 +1,75 @@
+//! What every room of a shard shares: time, lots, timers, connections, and the way out.
+
+use std::{collections::VecDeque, time::Instant};
+
+use proto::{
+    control::Event,
+    ids::SessionId,
+    livekit::{SignalResponse, signal_response::Message},
+};
+
+use crate::{
+    Config, Output, Stats, TransportAction, TransportId,
+    clock::Clock,
+    random::Random,
+    timers::{Timer, Timers},
+    transports::Transports,
+};
+
+#[derive(Debug)]
+pub(crate) struct Context {
+    pub(crate) config: Config,
+    pub(crate) clock: Clock,
+    /// When the input at hand arrived.
+    pub(crate) now: Instant,
+    pub(crate) random: Random,
+    pub(crate) timers: Timers,
+    pub(crate) transports: Transports,
+    pub(crate) outbox: VecDeque<Output>,
+    pub(crate) stats: Stats,
+}
+
+impl Context {
+    pub(crate) fn new(config: Config, seed: [u8; 32], now: Instant) -> Self {
+        Self {
+            clock: Clock::new(config.started, config.started_unix_micros),
+            config,
+            now,
+            random: Random::new(seed),
+            timers: Timers::default(),
+            transports: Transports::default(),
+            outbox: VecDeque::new(),
+            stats: Stats::default(),
+        }
+    }
+
+    pub(crate) fn event(&mut self, event: Event) {
+        self.outbox.push_back(Output::Event(event));
+    }
+
+    /// Sends a frame to a client, if its WebSocket is there.
+    pub(crate) fn signal(&mut self, session: Option<SessionId>, message: Message) {
+        if let Some(session) = session {
+            let response = Box::new(SignalResponse { message: Some(message) });
+            self.event(Event::Signal { session, response });
+        }
+    }
+
+    pub(crate) fn transport(&mut self, id: TransportId, action: TransportAction) {
+        self.outbox.push_back(Output::Transport { id, action });
+    }
+
+    /// Ends a connection. Its index is free for another at once.
+    pub(crate) fn close(&mut self, id: TransportId) {
+        self.transports.remove(id);
+        self.transport(id, TransportAction::Close);
+    }
+
+    pub(crate) fn set_timer(&mut self, at: Instant, timer: Timer) {
+        self.timers.set(at, timer);
+    }
+
+    pub(crate) fn unix_micros(&self) -> i64 {
+        self.clock.unix_micros_signed(self.now)
+    }
+}

@@ -1,0 +1,89 @@
+//! A participant whose WebSocket was lost and who comes back on another.
+//!
+//! Its media never stopped, so nothing is built anew: it is told what it may have missed, and
+//! its connections are helped to a new network path should the old one be gone.
+
+use proto::{
+    control::{Event, Join},
+    ids::{ParticipantSid, SessionId},
+    livekit::{ParticipantUpdate, ReconnectResponse, signal_response::Message},
+};
+
+use crate::{
+    context::Context,
+    room::{
+        Room,
+        join::{send_to_start_over, server_info},
+        participant::Simulated,
+    },
+};
+
+impl Room {
+    pub(super) fn on_resume(&mut self, join: Join, cx: &mut Context) {
+        let Some(sid) = self.who_resumes(&join) else {
+            return send_to_start_over(join.session, cx);
+        };
+        let simulated = self.attach(sid, join.session, cx);
+        if simulated == Simulated::DisconnectOnResumeSilently {
+            return self.detach(sid, join.session, cx);
+        }
+        self.send_reconnect(sid, cx);
+        self.restart_subscriber(sid, cx);
+        self.resend_wishes(sid, cx);
+        if let Some(offer) = join.publisher_offer {
+            self.on_offer(sid, offer, cx);
+        }
+        if simulated == Simulated::DisconnectOnResume {
+            self.detach(sid, join.session, cx);
+        }
+    }
+
+    /// Whom the client claims to be, if its token is that participant's and it speaks as before.
+    fn who_resumes(&self, join: &Join) -> Option<ParticipantSid> {
+        let of_identity = self.identities.get(&join.identity).copied()?;
+        let claimed = join.resume.and_then(|resume| resume.participant).unwrap_or(of_identity);
+        let participant = self.participants.get(&of_identity)?;
+        let fits = claimed == of_identity && participant.connections.path == join.protocol;
+        fits.then_some(of_identity)
+    }
+
+    fn attach(&mut self, sid: ParticipantSid, session: SessionId, cx: &mut Context) -> Simulated {
+        let Some(participant) = self.participants.get_mut(&sid) else { return Simulated::Nothing };
+        participant.presence.absent_since = None;
+        if let Some(stale) = participant.presence.session.replace(session) {
+            self.sessions.remove(&stale);
+            cx.event(Event::Close { session: stale });
+        }
+        self.sessions.insert(session, sid);
+        std::mem::take(&mut participant.presence.simulated)
+    }
+
+    fn detach(&mut self, sid: ParticipantSid, session: SessionId, cx: &mut Context) {
+        debug_assert_eq!(self.sessions.get(&session), Some(&sid), "attached before");
+        cx.event(Event::Close { session });
+        self.on_disconnected(session, cx);
+    }
+
+    fn send_reconnect(&self, sid: ParticipantSid, cx: &mut Context) {
+        let response = ReconnectResponse {
+            ice_servers: cx.config.ice_servers.clone(),
+            server_info: Some(server_info(cx)),
+            ..ReconnectResponse::default()
+        };
+        self.tell(sid, Message::Reconnect(response), cx);
+        let myself = self.info_of(sid);
+        let participants = myself.into_iter().chain(self.others(sid)).collect();
+        self.tell(sid, Message::Update(ParticipantUpdate { participants }), cx);
+        self.tell_room_to(sid, cx);
+        self.refresh_token(sid, cx);
+        self.tell_speakers(sid, cx);
+    }
+
+    /// What was asked on the lost socket has to be asked again.
+    fn resend_wishes(&mut self, sid: ParticipantSid, cx: &mut Context) {
+        let Some(participant) = self.participants.get_mut(&sid) else { return };
+        participant.hearing.sections.forget_request();
+        participant.hearing.subscriptions.values_mut().for_each(|wish| wish.forget_told());
+        self.reconcile(sid, cx);
+    }
+}

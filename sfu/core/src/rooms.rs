@@ -1,0 +1,78 @@
+//! The rooms of a shard, by name and by index.
+
+use std::collections::BTreeMap;
+
+use proto::ids::RoomName;
+
+use crate::{limits::ROOMS_MAX, room::Room};
+
+/// One life of a room in this shard. `index` is used again; `generation` tells lives apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct RoomId {
+    index: u32,
+    generation: u32,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Rooms {
+    slots: Vec<Slot>,
+    free: Vec<u32>,
+    by_name: BTreeMap<RoomName, RoomId>,
+}
+
+#[derive(Debug, Default)]
+struct Slot {
+    generation: u32,
+    room: Option<Room>,
+}
+
+impl Rooms {
+    /// Adds the room that `make` builds for its id; `None` when there are too many.
+    pub(crate) fn insert(
+        &mut self,
+        name: RoomName,
+        make: impl FnOnce(RoomId) -> Room,
+    ) -> Option<RoomId> {
+        if self.free.is_empty() {
+            if self.slots.len() >= ROOMS_MAX {
+                return None;
+            }
+            self.free.push(u32::try_from(self.slots.len()).ok()?);
+            self.slots.push(Slot::default());
+        }
+        let index = self.free.pop()?;
+        let slot = self.slots.get_mut(usize::try_from(index).ok()?)?;
+        let id = RoomId { index, generation: slot.generation };
+        slot.room = Some(make(id));
+        self.by_name.insert(name, id);
+        Some(id)
+    }
+
+    pub(crate) fn remove(&mut self, id: RoomId) -> Option<Room> {
+        let slot = self.slots.get_mut(usize::try_from(id.index).ok()?)?;
+        let room = slot.room.take_if(|_| slot.generation == id.generation)?;
+        slot.generation = slot.generation.wrapping_add(1);
+        self.free.push(id.index);
+        self.by_name.remove(room.name());
+        Some(room)
+    }
+
+    pub(crate) fn find(&self, name: &RoomName) -> Option<RoomId> {
+        self.by_name.get(name).copied()
+    }
+
+    pub(crate) fn get(&self, id: RoomId) -> Option<&Room> {
+        let slot = self.slots.get(usize::try_from(id.index).ok()?)?;
+        slot.room.as_ref().filter(|_| slot.generation == id.generation)
+    }
+
+    pub(crate) fn get_mut(&mut self, id: RoomId) -> Option<&mut Room> {
+        let slot = self.slots.get_mut(usize::try_from(id.index).ok()?)?;
+        slot.room.as_mut().filter(|_| slot.generation == id.generation)
+    }
+
+    /// Every room, ordered by name.
+    pub(crate) fn ids(&self) -> impl Iterator<Item = RoomId> + '_ {
+        self.by_name.values().copied()
+    }
+}
