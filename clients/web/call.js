@@ -1,7 +1,8 @@
 // The call page: joins, shows, and says what happened. What is said to the server is `room.js`'s matter.
 
 import { Details } from './details.js';
-import { announce, byId, copyText, create, setIcon } from './dom.js';
+import { announce, byId, copyText, create } from './dom.js';
+import { drawIcons, setIcon } from './icons.js';
 import { admission, readInvitation, shareLink } from './invitation.js';
 import { microphoneAllowedHere, openMicrophone } from './microphone.js';
 import { notify, withdraw, withdrawAll } from './notices.js';
@@ -13,6 +14,7 @@ import { Tiles } from './tiles.js';
 
 const NAME_KEY = 'adda.name';
 const COPIED_MS = 2000;
+const ECHO_PATIENCE_MS = 8000;
 const ANNOUNCE_PEOPLE_MAX = 20;
 const STATE_ICONS = { connected: 'state-on', disconnected: 'state-off' };
 
@@ -54,6 +56,7 @@ let echoCalled = false;
 function start() {
   window.adda = room;
   chooseLanguage();
+  drawIcons();
   const choices = languages().map(({ code, name }) => create('option', { value: code, lang: code, selected: code === currentLanguage() }, name));
   byId('language').replaceChildren(...choices);
   byId('name').value = invitation.name || localStorage.getItem(NAME_KEY) || '';
@@ -197,14 +200,25 @@ async function callEcho() {
   const address = `${httpUrl(admitted.url)}/v1/rooms/${encodeURIComponent(invitation.room)}/echo`;
   try {
     const response = await fetch(address, { method: 'POST', headers: { authorization: `Bearer ${room.token}` } });
-    if (response.ok) return;
+    if (response.ok) {
+      setTimeout(giveUpOnEcho, ECHO_PATIENCE_MS);
+      return;
+    }
     const { detail, title } = await response.json().catch(() => ({}));
     throw new Error(response.status === 404 ? t('echoMissing') : (detail ?? title ?? response.status));
   } catch (error) {
-    echoCalled = false;
-    notify('echo', t('echoFailed', { why: error.message }), { kind: 'warn' });
-    drawEmpty();
+    tellAboutEcho(error.message);
   }
+}
+
+function giveUpOnEcho() {
+  if (echoCalled && room.state !== 'disconnected' && room.participants.size === 0) tellAboutEcho(t('echoSilent'));
+}
+
+function tellAboutEcho(why) {
+  echoCalled = false;
+  notify('echo', t('echoFailed', { why }), { kind: 'warn' });
+  drawEmpty();
 }
 
 function onKey(event) {
@@ -249,13 +263,14 @@ function end({ words, icon, again }, detail = '') {
   withdrawAll();
   details.close();
   tiles.clear();
+  drawState('disconnected');
   byId('sound').hidePopover();
   byId('ended-title').textContent = t(`${words}Title`);
   byId('ended-lead').textContent = t(words);
   byId('ended-detail').textContent = detail;
   byId('ended-detail').hidden = detail === '';
   byId('ended-again-words').textContent = t(again);
-  setIcon('ended-icon', icon);
+  setIcon(byId('ended-icon'), icon);
   show('ended', 'ended-title');
   announce(`${t(`${words}Title`)}. ${t(words)}`);
 }
@@ -264,7 +279,7 @@ function show(view, focus) {
   document.body.dataset.view = view;
   for (const each of ['join', 'call', 'ended']) byId(`${each}-view`).hidden = each !== view;
   byId('bar').hidden = view !== 'call';
-  byId('people').hidden = view !== 'call';
+  if (view !== 'call') byId('people').hidden = true;
   byId('state').hidden = view === 'join';
   byId(focus).focus();
 }
@@ -287,14 +302,17 @@ function drawWords() {
 function drawState(state) {
   byId('state').dataset.state = state;
   byId('state-words').textContent = t(state);
-  setIcon('state-icon', STATE_ICONS[state] ?? 'state-busy');
+  setIcon(byId('state-icon'), STATE_ICONS[state] ?? 'state-busy');
   if (state === 'signalReconnecting') notify('banner', t('bannerSignalReconnecting'), { kind: 'warn', lasting: true, spin: true });
   else if (state === 'reconnecting') notify('banner', t('bannerReconnecting'), { kind: 'warn', lasting: true, spin: true });
   else withdraw('banner');
 }
 
 function drawPeople() {
+  const joined = room.local.sid !== '';
   tiles.draw();
+  byId('waiting').hidden = joined;
+  byId('people').hidden = !joined;
   byId('people-count').textContent = t('peopleCount', { count: room.participants.size + 1 });
   drawEmpty();
   drawControls();
@@ -309,10 +327,10 @@ function drawEmpty() {
 
 function drawControls() {
   const silent = !room.microphone;
-  byId('mute').hidden = silent && room.local.sid !== '' && !room.canPublish;
+  byId('mute').hidden = room.local.sid !== '' && !room.canPublish;
   byId('mute').dataset.muted = silent ? 'off' : String(room.muted);
   byId('mute-words').textContent = t(silent ? 'speak' : room.muted ? 'unmute' : 'mute');
-  setIcon('mute-icon', room.muted && !silent ? 'mic-off' : 'mic');
+  setIcon(byId('mute-icon'), room.muted && !silent ? 'mic-off' : 'mic');
   const raised = Boolean(room.local.attributes.hand);
   byId('hand').hidden = !room.canUpdateMetadata;
   byId('hand').setAttribute('aria-pressed', String(raised));

@@ -1,7 +1,8 @@
 // How loud somebody is, from 0 to 1, in steps a frame apart.
 //
-// Our own voice is measured on the track, others' is what their packets say. Either may be missing
-// (Firefox without a screen suspends its audio clock); then the answer is 0 and the server's word counts.
+// Our own voice is measured on the track; others' is what their packets say, else what the browser's
+// statistics say of their sound. Any may be missing (Firefox without a screen suspends its audio clock);
+// then the answer is 0 and the server's word counts.
 
 const FLOOR_DB = -55;
 const FULL_DB = -12;
@@ -40,10 +41,16 @@ export class LevelMeter {
   }
 }
 
-/** The level in the newest packets of a receiver. */
-export function receiverLevel(receiver) {
+/** The level in the newest packet of a receiver; `null` where packets don't carry it. */
+export function packetLevel(receiver) {
   const [newest] = receiver.getSynchronizationSources?.() ?? [];
-  return newest?.audioLevel === undefined ? 0 : fromAmplitude(newest.audioLevel);
+  return Number.isFinite(newest?.audioLevel) ? fromAmplitude(newest.audioLevel) : null;
+}
+
+/** Levels by track id, out of an `RTCStatsReport`. */
+export function reportedLevels(report) {
+  const inbound = [...report.values()].filter(({ type, audioLevel }) => type === 'inbound-rtp' && Number.isFinite(audioLevel));
+  return new Map(inbound.map(({ trackIdentifier, audioLevel }) => [trackIdentifier, fromAmplitude(audioLevel)]));
 }
 
 /** Jumps up at once and falls slowly, so that a ring doesn't flicker between syllables. */

@@ -1,6 +1,7 @@
 // What needs telling above the call: one line each, with the next step beside it.
 
-import { announce, byId, create, icon } from './dom.js';
+import { announce, byId, create } from './dom.js';
+import { icon } from './icons.js';
 import { t } from './text.js';
 
 const shown = new Map();

@@ -1,6 +1,6 @@
 // One person in the room: who they are, what they publish, and how loud they are at the moment.
 
-import { receiverLevel, smooth } from './levels.js';
+import { packetLevel, smooth } from './levels.js';
 
 // Speech is bridged over pauses shorter than this, so that a name doesn't blink.
 const SPEAKING_HANG_MS = 400;
@@ -61,10 +61,17 @@ export class Participant {
     return !this.muted && (this.#named || performance.now() - this.#loudAt < SPEAKING_HANG_MS);
   }
 
-  /** Called once a frame. `meter` measures our own track. */
-  measure(meter) {
+  /** Called once a frame. `reported` are levels by track id, for packets that say none. Says whether they are needed. */
+  measure(reported) {
     const receiver = this.microphone?.receiver;
-    const now = this.muted ? 0 : meter ? meter.read() : receiver ? receiverLevel(receiver) : 0;
+    const told = receiver ? packetLevel(receiver) : 0;
+    this.hear(told ?? reported.get(receiver.track.id) ?? 0);
+    return told === null;
+  }
+
+  /** Takes a level of this moment. */
+  hear(level) {
+    const now = this.muted ? 0 : level;
     this.level = smooth(this.level, now);
     if (now > SPEAKING_LEVEL) this.#loudAt = performance.now();
   }

@@ -28,6 +28,7 @@ export class Peer {
   #running = false;
   #awaited = null;
   #candidates = [];
+  #freshFragment = null;
 
   /**
    * `listener`: `sendOffer(description)`, `sendCandidate(candidate)`, `onTracks(received)`,
@@ -89,6 +90,7 @@ export class Peer {
 
   /** Whatever offer was out is lost with the old socket; the next one goes out on the new. */
   restart() {
+    this.#freshFragment = null;
     this.#awaited?.abandon();
     this.negotiate({ restart: true });
   }
@@ -118,6 +120,12 @@ export class Peer {
     return true;
   }
 
+  /** Whether our packets repeat the ones before them; `null` while nothing is sent. Browsers' statistics don't say. */
+  get sendsRed() {
+    const sending = this.#connection.getTransceivers().find(({ currentDirection, sender }) => currentDirection === 'sendonly' && sender.track);
+    return sending ? sending.sender.getParameters().codecs?.[0]?.mimeType.toLowerCase() === 'audio/red' : null;
+  }
+
   /** What a resume tells the server about this side. */
   get syncState() {
     const { localDescription, remoteDescription } = this.#connection;
@@ -129,12 +137,12 @@ export class Peer {
     };
   }
 
-  /** Whether media flows on the credentials of the latest offer; `null` if this browser can't tell. */
-  get usesLatestPath() {
+  /** Whether media flows on the credentials of the latest restart; `null` if this browser can't tell. */
+  get usesFreshPath() {
     const transport = this.#connection.sctp?.transport?.iceTransport;
     if (!transport?.getSelectedCandidatePair) return null;
     const used = transport.getSelectedCandidatePair()?.local?.usernameFragment;
-    return used !== undefined && this.#connection.localDescription.sdp.includes(`a=ice-ufrag:${used}\r\n`);
+    return this.#freshFragment !== null && used === this.#freshFragment;
   }
 
   getStats() {
@@ -168,6 +176,7 @@ export class Peer {
     this.#restart = false;
     const { type, sdp } = await this.#connection.createOffer({ iceRestart });
     await this.#connection.setLocalDescription({ type, sdp });
+    if (iceRestart) this.#freshFragment = /^a=ice-ufrag:(\S+)/m.exec(sdp)[1];
     const id = this.#takeId();
     const answered = this.#awaitAnswer(id);
     this.#listener?.sendOffer({ type, sdp, id });

@@ -167,7 +167,8 @@ async function explainRefusal(address) {
   } catch {
     return new SignalError('unreachable', 'the server could not be reached');
   }
-  const text = (await response.text().catch(() => '')).slice(0, 200);
+  // Some servers quote the token they refuse; it is not for the screen.
+  const text = (await response.text().catch(() => '')).replace(/eyJ[\w.-]+/g, '…').slice(0, 200);
   if (response.ok) return new SignalError('unreachable', 'the server refused the WebSocket');
   if (response.status === 401 || response.status === 403) return new SignalError('notAllowed', text);
   if (response.status === 404) return refusalNotFound(text);

@@ -3,7 +3,7 @@
 // Events carry the names that LiveKit's SDKs use. The room plays what it receives; drawing is left to
 // others. See `README.md` for the events and for what `window.adda` offers.
 
-import { LevelMeter } from './levels.js';
+import { LevelMeter, reportedLevels } from './levels.js';
 import { Participant } from './participant.js';
 import { decode, encode } from './protobuf.js';
 import { Session } from './session.js';
@@ -12,6 +12,7 @@ import { CallStats } from './stats.js';
 const PARTICIPANTS_MAX = 5000;
 const HISTORY_MAX = 100;
 const REQUEST_TIMEOUT_MS = 5000;
+const LEVELS_INTERVAL_MS = 100;
 
 export class Room extends EventTarget {
   /** disconnected, connecting, connected, signalReconnecting or reconnecting. */
@@ -34,6 +35,8 @@ export class Room extends EventTarget {
   #muted = false;
   #meter = null;
   #stats = new CallStats();
+  #reportedLevels = new Map();
+  #levelsAskedAt = 0;
   #sequence = 0;
   #requestId = 0;
   #requests = new Map();
@@ -151,26 +154,43 @@ export class Room extends EventTarget {
 
   /** Refreshes everybody's `level` and `speaking`; cheap enough for every frame. */
   measure() {
-    this.local.measure(this.#meter);
-    for (const participant of this.participants.values()) participant.measure(null);
+    this.local.hear(this.#meter?.read() ?? 0);
+    let silentPackets = false;
+    for (const participant of this.participants.values()) silentPackets = participant.measure(this.#reportedLevels) || silentPackets;
+    if (silentPackets) this.#askForLevels();
+  }
+
+  async #askForLevels() {
+    const now = performance.now();
+    if (now - this.#levelsAskedAt < LEVELS_INTERVAL_MS) return;
+    this.#levelsAskedAt = now;
+    const report = await this.#session?.getStats();
+    if (report) this.#reportedLevels = reportedLevels(report);
   }
 
   async stats() {
     const report = await this.#session?.getStats();
     const reading = report ? this.#stats.read(report) : {};
-    return { state: this.state, signalRttMs: this.#session?.signalRttMs ?? null, server: this.server, ...reading };
+    const red = this.#session?.sendsRed ?? this.#hearsRed();
+    return { state: this.state, signalRttMs: this.#session?.signalRttMs ?? null, server: this.server, red, ...reading };
+  }
+
+  #hearsRed() {
+    const heard = [...this.participants.values()].map(({ microphone }) => microphone).filter((track) => track?.receiver);
+    return heard.length > 0 ? heard.some(({ mimeType }) => mimeType.toLowerCase() === 'audio/red') : null;
   }
 
   #sessionListener() {
     return {
       onState: (state) => this.#setState(state),
       onJoined: (join) => this.#onJoined(join),
-      onResumed: (reconnect) => this.#onServer(reconnect.serverInfo),
+      onServer: (info) => this.#onServer(info),
       onMessage: (kind, value) => this.#onMessage(kind, value),
       onTracks: (received) => this.#onTracks(received),
       onData: (label, bytes) => this.#onData(label, bytes),
       onPublished: (track) => this.#onPublished(track),
       onPublishFailed: (error) => this.#emit('microphoneFailed', error),
+      onRetryFailed: (error) => this.#note('retry failed', error.message),
       onEnded: (reason) => this.#onEnded(reason),
     };
   }
@@ -207,7 +227,8 @@ export class Room extends EventTarget {
   }
 
   #onServer({ version, nodeId, region } = {}) {
-    this.server = { version: version ?? '', nodeId: nodeId ?? '', region: region ?? '' };
+    if (!version) return;
+    this.server = { version, nodeId: nodeId ?? '', region: region ?? '' };
   }
 
   #onRoom({ name, metadata, activeRecording }) {
@@ -298,7 +319,7 @@ export class Room extends EventTarget {
   }
 
   #onUnpublished({ trackSid }) {
-    if (!this.local.tracks.delete(trackSid)) return;
+    this.local.tracks.delete(trackSid);
     this.#session.forgetPublished();
     this.#dropMicrophone();
     this.#emit('localTrackUnpublished', trackSid);

@@ -45,8 +45,8 @@ export class Session {
 
   /**
    * `listener`: `onState(state)`, `onJoined(join)`, `onMessage(kind, value)`, `onTracks(received)`,
-   * `onData(label, bytes)`, `onResumed(reconnect)`, `onPublished(track)`, `onPublishFailed(error)`,
-   * `onEnded(reason)`.
+   * `onData(label, bytes)`, `onServer(info)`, `onPublished(track)`, `onPublishFailed(error)`,
+   * `onRetryFailed(error)`, `onEnded(reason)`.
    */
   constructor(listener) {
     this.#listener = listener;
@@ -60,6 +60,10 @@ export class Session {
 
   get signalRttMs() {
     return this.#signal?.rttMs ?? null;
+  }
+
+  get sendsRed() {
+    return this.#peer?.sendsRed ?? null;
   }
 
   getStats() {
@@ -159,13 +163,13 @@ export class Session {
 
   async #resume(reason) {
     const first = await this.#openSignal({ reconnect: true, participantSid: this.#participantSid, reason });
-    if (first.kind !== 'reconnect') throw new LeaveError({ reason: 'STATE_MISMATCH', action: 'RECONNECT' });
+    if (first.kind === 'join') throw new LeaveError({ reason: 'STATE_MISMATCH', action: 'RECONNECT' });
     this.#lost = null;
     this.#signal.keepAlive(this.#ping.interval, this.#ping.timeout);
-    if (first.value.iceServers) this.#peer.configure(first.value.iceServers);
+    // Usually `reconnect` comes first, but an update for everybody may overtake it.
+    this.#onMessage(first.kind, first.value);
     this.send('syncState', { ...this.#peer.syncState, subscription: {}, publishTracks: this.#publishedTracks() });
     this.send('subscriptionPermission', { allParticipants: true });
-    this.#listener.onResumed(first.value);
     this.#announceAgain();
     this.#peer.restart();
     const started = performance.now();
@@ -197,7 +201,7 @@ export class Session {
   }
 
   #pathIsFresh(started) {
-    return this.#peer.usesLatestPath ?? performance.now() - started > PATH_BLIND_WAIT_MS;
+    return this.#peer.usesFreshPath ?? performance.now() - started > PATH_BLIND_WAIT_MS;
   }
 
   /** Waits until `works()`, or fails when the attempt is lost or takes too long. */
@@ -219,12 +223,18 @@ export class Session {
     else if (kind === 'trackPublished') this.#onPublished(value);
     else if (kind === 'refreshToken') this.#token = value;
     else if (kind === 'leave') this.#onLeave(value);
+    else if (kind === 'reconnect') this.#onReconnect(value);
     else this.#listener.onMessage(kind, value);
   }
 
   #onSectionsRequired({ numAudios }) {
     this.#peer.addReceiveSections(numAudios ?? 0);
     this.#peer.negotiate();
+  }
+
+  #onReconnect({ iceServers, serverInfo }) {
+    if (iceServers) this.#peer.configure(iceServers);
+    this.#listener.onServer(serverInfo);
   }
 
   #onLeave(leave) {
@@ -284,6 +294,7 @@ export class Session {
       this.#fullRejoin = false;
       return true;
     } catch (error) {
+      this.#listener.onRetryFailed(error);
       if (error instanceof LeaveError && error.action === 'DISCONNECT') this.#end(error.reason);
       if (error.reason === 'notAllowed') this.#end('NOT_ALLOWED');
       // A resume that reached the server and still failed won't succeed the next time either.

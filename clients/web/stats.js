@@ -22,7 +22,6 @@ export class CallStats {
       lossOutPercent: percent(echoed?.fractionLost),
       jitterMs: toMs(received.length > 0 ? Math.max(...received.map((stat) => stat.jitter ?? 0)) : echoed?.jitter),
       codec: codecName(byId.get((sent ?? received[0])?.codecId)),
-      red: redOf(sent, received, byId),
       packetsSent: sent?.packetsSent ?? 0,
       packetsReceived: arrived,
       concealedPercent: this.#share('concealed', sum(received, 'concealedSamples'), sum(received, 'totalSamplesReceived')),
@@ -42,12 +41,6 @@ function selectedPath(all, byId) {
   const transport = all.find((stat) => stat.type === 'transport' && stat.selectedCandidatePairId);
   if (transport) return byId.get(transport.selectedCandidatePairId);
   return all.find((stat) => stat.type === 'candidate-pair' && (stat.selected || (stat.nominated && stat.state === 'succeeded')));
-}
-
-function redOf(sent, received, byId) {
-  const streams = sent ? [sent] : received;
-  if (streams.length === 0) return null;
-  return streams.some((stat) => byId.get(stat.codecId)?.mimeType?.toLowerCase() === 'audio/red');
 }
 
 function codecName(codec) {

@@ -1,6 +1,7 @@
 // One tile a person: who, how loud, what state, how good a connection. State is always said in words too.
 
-import { byId, create, icon } from './dom.js';
+import { byId, create } from './dom.js';
+import { icon } from './icons.js';
 import { t } from './text.js';
 
 const TILES_MAX = 120;
