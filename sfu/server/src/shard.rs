@@ -272,18 +272,20 @@ impl Shard {
     /// Lets one transport speak. `via` is where an answer to its own address must leave.
     fn drain_peer(&mut self, index: u32, via: Option<(SocketAddr, usize)>) {
         while let Some(peer) = self.peers.at(index) {
-            let id = peer.id;
-            match peer.transport.poll_output() {
+            let peers::Peer { id, transport, paths, .. } = peer;
+            let id = *id;
+            match transport.poll_output() {
                 RtcOutput::Datagram { to, bytes } => {
-                    let answer = via.filter(|(address, _)| *address == to);
-                    let socket = answer.map_or(peer.socket, |(_, socket)| socket);
+                    let socket = via.filter(|(address, _)| *address == to);
+                    let socket = socket.map_or_else(|| paths.socket_to(to), |(_, socket)| socket);
                     send(&mut self.sockets, &mut self.io, socket, to, bytes.len(), |buffer| {
                         buffer.get_mut(..bytes.len())?.copy_from_slice(bytes);
                         Some(bytes.len())
                     });
                 }
                 RtcOutput::Event(RtcEvent::AddressVerified(address)) => {
-                    self.peers.map(index, address);
+                    let socket = via.map_or(0, |(_, socket)| socket);
+                    self.peers.map(index, address, socket);
                 }
                 RtcOutput::Event(event) => self.on_rtc_event(id, event),
                 RtcOutput::Idle(deadline) => {
@@ -374,7 +376,7 @@ impl Shard {
         let Some(address) = peer.transport.peer() else { return };
         let room = packet.len() + TRAILER_BYTES_MAX;
         let transport = &mut peer.transport;
-        send(&mut self.sockets, &mut self.io, peer.socket, address, room, |buffer| {
+        send(&mut self.sockets, &mut self.io, peer.paths.media, address, room, |buffer| {
             buffer.get_mut(..packet.len())?.copy_from_slice(&packet);
             transport.seal_rtcp(buffer, packet.len())
         });
@@ -423,7 +425,7 @@ fn copy(
     payload: &[u8],
 ) {
     let Some(peer) = peers.get(forward.to) else { return };
-    let socket = peer.socket;
+    let socket = peer.paths.media;
     let Some(copy) = voice::copy_for(peer, forward, payload) else { return };
     send(sockets, io, socket, copy.to, copy.room, |buffer| copy.write(buffer));
 }

@@ -58,7 +58,7 @@ impl Shard {
                 peer.transport.handle_stun(from, bytes, shard.now);
                 let after = peer.transport.peer();
                 if after == Some(from) && (nominates || before != after) {
-                    peer.socket = socket;
+                    peer.paths.media = socket;
                 }
             }
             shard.drain_peer(index, Some((from, socket)));

@@ -11,12 +11,27 @@ use crate::limits::ADDRESSES_A_PEER_MAX;
 pub(super) struct Peer {
     pub(super) id: TransportId,
     pub(super) transport: Transport,
-    /// Which of the shard's sockets its verified checks come in on.
-    pub(super) socket: usize,
+    pub(super) paths: Paths,
     /// Has something to say; waits in [`Peers::dirty`].
     dirty: bool,
-    addresses: Vec<SocketAddr>,
     ufrags: Vec<String>,
+}
+
+/// Where a peer proved to be, and by which sockets it is reached.
+#[derive(Default)]
+pub(super) struct Paths {
+    /// The socket that media leaves by: where the nominating check came in.
+    pub(super) media: usize,
+    /// Addresses, and the socket each proof came in on.
+    known: Vec<(SocketAddr, usize)>,
+}
+
+impl Paths {
+    /// The socket by which a datagram to `address` must leave to be taken for an answer.
+    pub(super) fn socket_to(&self, address: SocketAddr) -> usize {
+        let known = self.known.iter().find(|(known, _)| *known == address);
+        known.map_or(self.media, |(_, socket)| *socket)
+    }
 }
 
 /// All peers of a shard.
@@ -35,14 +50,8 @@ impl Peers {
             self.slots.resize_with(index + 1, || None);
         }
         self.remove(id.index);
-        let peer = Peer {
-            id,
-            transport,
-            socket: 0,
-            dirty: false,
-            addresses: Vec::new(),
-            ufrags: Vec::new(),
-        };
+        let peer =
+            Peer { id, transport, paths: Paths::default(), dirty: false, ufrags: Vec::new() };
         if let Some(slot) = self.slots.get_mut(index) {
             *slot = Some(peer);
         }
@@ -52,7 +61,7 @@ impl Peers {
 
     pub(super) fn remove(&mut self, index: u32) {
         let Some(peer) = self.slots.get_mut(index as usize).and_then(Option::take) else { return };
-        for address in peer.addresses {
+        for (address, _) in peer.paths.known {
             // Another peer may have verified the address since.
             if self.by_address.get(&address) == Some(&index) {
                 self.by_address.remove(&address);
@@ -94,17 +103,15 @@ impl Peers {
         }
     }
 
-    /// The peer proved that it is at `address`.
-    pub(super) fn map(&mut self, index: u32, address: SocketAddr) {
+    /// The peer proved to be at `address`, by a check that came in on `socket`.
+    pub(super) fn map(&mut self, index: u32, address: SocketAddr, socket: usize) {
         let Some(peer) = self.slots.get_mut(index as usize).and_then(Option::as_mut) else {
             return;
         };
-        if self.by_address.get(&address) == Some(&index) {
-            return;
-        }
-        peer.addresses.push(address);
-        let oldest =
-            (peer.addresses.len() > ADDRESSES_A_PEER_MAX).then(|| peer.addresses.remove(0));
+        peer.paths.known.retain(|(known, _)| *known != address);
+        peer.paths.known.push((address, socket));
+        let is_full = peer.paths.known.len() > ADDRESSES_A_PEER_MAX;
+        let oldest = is_full.then(|| peer.paths.known.remove(0).0);
         if let Some(oldest) = oldest.filter(|old| self.by_address.get(old) == Some(&index)) {
             self.by_address.remove(&oldest);
         }
