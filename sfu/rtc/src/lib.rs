@@ -12,7 +12,7 @@ mod hex;
 mod ice;
 pub mod limits;
 mod sctp;
-mod srtp;
+pub mod srtp;
 mod transport;
 
 pub use certificate::{Certificate, CertificateError};

@@ -22,10 +22,11 @@ pub(crate) const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 /// First retransmission of a DTLS flight. Doubled six times it ends with the timeout above.
 pub(crate) const HANDSHAKE_RETRY_FIRST: Duration = Duration::from_millis(150);
 pub(crate) const HANDSHAKE_RETRIES: usize = 6;
-/// Largest DTLS datagram that is looked at. With at most [`DTLS_DATAGRAMS_QUEUED_MAX`] waiting
-/// to be put in order, a handshake holds less than 64 KiB of its peer's bytes.
-pub(crate) const DTLS_DATAGRAM_BYTES_MAX: usize = 2_048;
-pub(crate) const DTLS_DATAGRAMS_QUEUED_MAX: usize = 30;
+/// Largest DTLS datagram that is looked at: what Ethernet carries.
+pub(crate) const DTLS_DATAGRAM_BYTES_MAX: usize = 1_500;
+/// Datagrams that wait for one that comes before them. A client's longest flight is five; each
+/// costs the library up to 7 kB, so a handshake holds less than 64 KiB of its peer's making.
+pub(crate) const DTLS_DATAGRAMS_QUEUED_MAX: usize = 8;
 /// Our own datagrams: what passes every path of WebRTC's clients.
 pub(crate) const DTLS_MTU_BYTES: usize = 1_150;
 

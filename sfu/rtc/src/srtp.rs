@@ -16,7 +16,7 @@ mod streams;
 
 use std::num::NonZeroU32;
 
-pub(crate) use keying::{Keying, Profile, Side};
+pub use keying::{Keying, MasterKey, Profile, Side};
 use proto::rtp;
 
 use self::{cipher::Cipher, streams::Streams};
@@ -29,7 +29,7 @@ const RTCP_INDEX_LEN: usize = 4;
 const RTCP_ENCRYPTED: u32 = 1 << 31;
 
 /// Both directions of one keyed connection.
-pub(crate) struct Session {
+pub struct Session {
     rtp_out: Cipher,
     rtcp_out: Cipher,
     rtp_in: Cipher,
@@ -40,7 +40,8 @@ pub(crate) struct Session {
 }
 
 impl Session {
-    pub(crate) fn new(keying: &Keying) -> Option<Self> {
+    /// Derives the session keys. `None` if a key's length is not its profile's.
+    pub fn new(keying: &Keying) -> Option<Self> {
         let Keying { profile, local, remote } = keying;
         Some(Self {
             rtp_out: Cipher::for_rtp(*profile, local)?,
@@ -53,7 +54,7 @@ impl Session {
     }
 
     /// Verifies and decrypts in place; returns the length of the plain packet.
-    pub(crate) fn open_rtp(&mut self, packet: &mut [u8]) -> Result<usize, Refused> {
+    pub fn open_rtp(&mut self, packet: &mut [u8]) -> Result<usize, Refused> {
         let header = rtp::Header::parse(packet).map_err(|_| Refused::Malformed)?;
         let (ssrc, sequence, header_len) = (header.ssrc, header.sequence, header.header_len);
         let index = self.received.rtp_index(ssrc, sequence)?;
@@ -62,8 +63,9 @@ impl Session {
         Ok(plain_len)
     }
 
-    /// Encrypts `packet[..plain_len]` in place; returns the length with the tag.
-    pub(crate) fn seal_rtp(
+    /// Encrypts the packet `packet[..plain_len]` in place; returns the length with the tag. `roc`
+    /// continues the sequence number upwards.
+    pub fn seal_rtp(
         &self,
         packet: &mut [u8],
         header_len: usize,
@@ -77,7 +79,7 @@ impl Session {
     }
 
     /// Verifies and decrypts a compound packet in place; returns its plain length.
-    pub(crate) fn open_rtcp(&mut self, packet: &mut [u8]) -> Result<usize, Refused> {
+    pub fn open_rtcp(&mut self, packet: &mut [u8]) -> Result<usize, Refused> {
         let ssrc = rtcp_ssrc(packet).ok_or(Refused::Malformed)?;
         let word = self.rtcp_in.rtcp_index_word(packet).ok_or(Refused::Malformed)?;
         if word & RTCP_ENCRYPTED == 0 {
@@ -91,7 +93,7 @@ impl Session {
     }
 
     /// Encrypts the compound `packet[..plain_len]` in place; returns the length with trailers.
-    pub(crate) fn seal_rtcp(&mut self, packet: &mut [u8], plain_len: usize) -> Option<usize> {
+    pub fn seal_rtcp(&mut self, packet: &mut [u8], plain_len: usize) -> Option<usize> {
         let index = self.next_rtcp_index?.get();
         let following = index.checked_add(1).filter(|next| next & RTCP_ENCRYPTED == 0);
         self.next_rtcp_index = following.and_then(NonZeroU32::new);

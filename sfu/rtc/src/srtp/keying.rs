@@ -9,7 +9,7 @@ const CM_SALT_LEN: usize = 14;
 
 /// How packets are protected; chosen by the DTLS handshake (RFC 5764 §4.1.2, RFC 7714 §14.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Profile {
+pub enum Profile {
     Aes256Gcm,
     Aes128Gcm,
     /// AES in counter mode with an HMAC-SHA1 of 80 bits: all that some clients offer.
@@ -17,14 +17,16 @@ pub(crate) enum Profile {
 }
 
 impl Profile {
-    pub(crate) fn key_len(self) -> usize {
+    /// Bytes of a master key.
+    pub fn key_len(self) -> usize {
         match self {
             Self::Aes256Gcm => 32,
             Self::Aes128Gcm | Self::Aes128CmSha1 => 16,
         }
     }
 
-    pub(crate) fn salt_len(self) -> usize {
+    /// Bytes of a master salt.
+    pub fn salt_len(self) -> usize {
         match self {
             Self::Aes256Gcm | Self::Aes128Gcm => 12,
             Self::Aes128CmSha1 => CM_SALT_LEN,
@@ -34,24 +36,24 @@ impl Profile {
 
 /// One direction's master key and salt.
 #[derive(Clone)]
-pub(crate) struct MasterKey {
-    pub(crate) key: Vec<u8>,
-    pub(crate) salt: Vec<u8>,
+pub struct MasterKey {
+    pub key: Vec<u8>,
+    pub salt: Vec<u8>,
 }
 
 /// Everything a handshake gave us. Plain values, so that another process could go on with them.
 #[derive(Clone)]
-pub(crate) struct Keying {
-    pub(crate) profile: Profile,
+pub struct Keying {
+    pub profile: Profile,
     /// What we seal with.
-    pub(crate) local: MasterKey,
+    pub local: MasterKey,
     /// What we open with.
-    pub(crate) remote: MasterKey,
+    pub remote: MasterKey,
 }
 
 /// Which side of the DTLS handshake we were.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Side {
+pub enum Side {
     Client,
     Server,
 }
@@ -59,7 +61,7 @@ pub(crate) enum Side {
 impl Keying {
     /// Splits exported material: client key, server key, client salt, server salt
     /// (RFC 5764 §4.2). `None` if its length is not the profile's.
-    pub(crate) fn from_exported(profile: Profile, side: Side, exported: &[u8]) -> Option<Self> {
+    pub fn from_exported(profile: Profile, side: Side, exported: &[u8]) -> Option<Self> {
         let (keys, salts) = exported.split_at_checked(profile.key_len() * 2)?;
         if salts.len() != profile.salt_len() * 2 {
             return None;
