@@ -110,7 +110,7 @@ impl Client {
             session: world.new_session(),
             path,
             dialect,
-            ufrag: format!("u{identity}"),
+            ufrag: format!("ufrag{identity}"),
             sections,
             offer_id: 0,
             joined: None,
