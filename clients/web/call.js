@@ -205,7 +205,7 @@ async function callEcho() {
       return;
     }
     const { detail, title } = await response.json().catch(() => ({}));
-    throw new Error(response.status === 404 ? t('echoMissing') : (detail ?? title ?? response.status));
+    throw new Error(detail ?? (response.status === 404 ? t('echoMissing') : (title ?? response.status)));
   } catch (error) {
     tellAboutEcho(error.message);
   }

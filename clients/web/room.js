@@ -117,11 +117,27 @@ export class Room extends EventTarget {
     this.#emit(muted ? 'trackMuted' : 'trackUnmuted', this.local);
   }
 
-  /** Sets attributes of our own, such as a raised hand. Resolves when the server agreed. */
-  setAttributes(attributes) {
+  /** Sets attributes of our own, such as a raised hand: here at once, for others when the server agreed. */
+  async setAttributes(attributes) {
+    const { metadata, name, attributes: before } = this.local;
+    this.#showAttributes({ ...before, ...attributes });
+    try {
+      await this.#request('updateMetadata', { metadata, name, attributes });
+    } catch (error) {
+      this.#showAttributes(before);
+      throw error;
+    }
+  }
+
+  #showAttributes(attributes) {
+    this.local.attributes = attributes;
+    this.#emit('participantUpdated', this.local);
+  }
+
+  /** Sends what the server answers by its `requestId`. */
+  #request(kind, value) {
     this.#requestId += 1;
     const requestId = this.#requestId;
-    const { metadata, name } = this.local;
     const answered = new Promise((resolve, reject) => {
       const timer = setTimeout(() => reject(new Error('the server did not answer')), REQUEST_TIMEOUT_MS);
       this.#requests.set(requestId, ({ reason = 'OK', message }) => {
@@ -130,7 +146,7 @@ export class Room extends EventTarget {
         else reject(new Error(message || reason));
       });
     });
-    this.#session?.send('updateMetadata', { requestId, metadata, name, attributes });
+    this.#session?.send(kind, { ...value, requestId });
     return answered.finally(() => this.#requests.delete(requestId));
   }
 

@@ -4,6 +4,8 @@ import { byId, create } from './dom.js';
 import { icon } from './icons.js';
 import { t } from './text.js';
 
+// Who `POST /v1/rooms/{room}/echo` invites.
+const ECHO_IDENTITY = 'echo-ada';
 const TILES_MAX = 120;
 const CROWD_FEW = 4;
 const CROWD_MANY = 16;
@@ -81,7 +83,7 @@ class Tile {
     this.#avatar.textContent = initials(participant.name);
     this.#name.textContent = participant.name;
     this.#name.title = participant.name;
-    const chip = isLocal ? t('you') : participant.kind === 'AGENT' ? t('echoCaller') : '';
+    const chip = isLocal ? t('you') : participant.identity === ECHO_IDENTITY ? t('echoCaller') : '';
     this.#chip.textContent = chip;
     this.#chip.hidden = chip === '';
     this.#drawQuality(participant.quality);
