@@ -15,7 +15,7 @@ use proto::{
     rtp::{NewHeader, RtpTime, SeqNo},
     sdp::{self, Direction, Kind, Session},
 };
-use sfu_core::{Forward, TransportAction, TransportEvent, TransportId};
+use sfu_core::{Forward, TransportEvent, TransportId};
 
 use crate::world::World;
 
@@ -268,7 +268,7 @@ impl Client {
         self.send(world, Request::Answer(answer));
     }
 
-    fn answer_to(&self, offer: &Session) -> String {
+    pub(crate) fn answer_to(&self, offer: &Session) -> String {
         let mut sdp = self.preamble(offer.sections.len());
         for section in &offer.sections {
             let mid = section.mid.as_str();
@@ -513,9 +513,4 @@ fn video_section(mid: &str, ufrag: &str) -> String {
          a=setup:actpass\r\na=mid:{mid}\r\na=recvonly\r\na=ice-ufrag:{ufrag}\r\n\
          a=ice-pwd:0123456789abcdef01234567\r\na=rtcp-mux\r\n"
     )
-}
-
-/// What the server asked of a connection last.
-pub(crate) fn last_action(world: &World, id: TransportId) -> &TransportAction {
-    world.transports[&id].last().unwrap()
 }

@@ -126,7 +126,7 @@ fn a_late_joiner_finds_present_tracks_in_the_answer_to_its_join() {
     assert_eq!(bob.remote.keys().collect::<Vec<_>>(), [&sid]);
     assert_eq!(bob.requirements(), [] as [u32; 0]);
     let copies = alice.speak(&mut world);
-    assert_eq!(bob.heard(&world, &copies), [sid.clone()]);
+    assert_eq!(bob.heard(&world, &copies), std::slice::from_ref(&sid));
     alice.follow(&mut world);
     let subscribed = alice.take(|message| match message {
         Message::TrackSubscribed(subscribed) => Some(subscribed.track_sid.clone()),

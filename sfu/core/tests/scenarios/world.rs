@@ -27,7 +27,6 @@ pub(crate) const FINGERPRINT: [u8; 32] = [0xab; 32];
 
 pub(crate) struct World {
     pub(crate) shard: Shard,
-    pub(crate) started: Instant,
     pub(crate) now: Instant,
     pub(crate) epoch: Epoch,
     pub(crate) inboxes: BTreeMap<SessionId, VecDeque<Message>>,
@@ -57,7 +56,6 @@ impl World {
         let now = Instant::now();
         Self {
             shard: Shard::new(config(now), [seed; 32], now),
-            started: now,
             now,
             epoch: Epoch(1),
             inboxes: BTreeMap::new(),
