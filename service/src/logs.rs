@@ -15,6 +15,9 @@ use tracing_subscriber::{EnvFilter, fmt, layer::SubscriberExt as _, util::Subscr
 /// Environment variable with the levels, e.g. `info,signaling_server=debug`.
 pub const LEVELS_VARIABLE: &str = "ADDA_LOG_LEVELS";
 
+/// Libraries whose INFO isn't ours: `dcsctp` prints whole packets. Asked for by name, they speak.
+const QUIET: &str = "dcsctp=warn,dimpl=warn";
+
 /// How log lines look.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Format {
@@ -39,7 +42,7 @@ pub enum SetUpError {
 /// Sends the process's log lines to standard error. To be called once, before anything logs.
 pub fn set_up(format: Format) -> Result<(), SetUpError> {
     let levels = env::var(LEVELS_VARIABLE).unwrap_or_else(|_| "info".to_owned());
-    let filter = EnvFilter::builder().parse(levels)?;
+    let filter = EnvFilter::builder().parse(format!("{QUIET},{levels}"))?;
     let subscriber = tracing_subscriber::registry().with(filter);
     match format {
         Format::Auto if io::stderr().is_terminal() => pretty(subscriber),

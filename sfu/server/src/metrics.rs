@@ -91,7 +91,7 @@ fn dropped(
             ("reason", "unsignalled", sum(|it| it.core.packets_unsignalled)),
             ("reason", "payload_type", sum(|it| it.core.packets_payload_type)),
             ("reason", "muted", sum(|it| it.core.packets_muted)),
-            ("reason", "send_buffer_full", sum(|it| it.io.dropped_send)),
+            ("reason", "send_failed", sum(|it| it.io.dropped_send)),
         ],
     )
 }

@@ -260,7 +260,7 @@ impl Shard {
     fn drain(&mut self) {
         loop {
             while let Some(index) = self.peers.pop_dirty() {
-                self.guarded(Some(index), |shard| shard.drain_peer(index, None));
+                self.guarded(Some(index), |shard| _ = shard.drain_peer(index, None));
             }
             self.guarded(None, Self::drain_core);
             if !self.peers.has_dirty() {
@@ -270,14 +270,17 @@ impl Shard {
     }
 
     /// Lets one transport speak. `via` is where an answer to its own address must leave.
-    fn drain_peer(&mut self, index: u32, via: Option<(SocketAddr, usize)>) {
+    /// Returns whether there was such an answer.
+    fn drain_peer(&mut self, index: u32, via: Option<(SocketAddr, usize)>) -> bool {
+        let mut has_answered = false;
         while let Some(peer) = self.peers.at(index) {
             let peers::Peer { id, transport, paths, .. } = peer;
             let id = *id;
             match transport.poll_output() {
                 RtcOutput::Datagram { to, bytes } => {
-                    let socket = via.filter(|(address, _)| *address == to);
-                    let socket = socket.map_or_else(|| paths.socket_to(to), |(_, socket)| socket);
+                    let answer = via.filter(|(address, _)| *address == to);
+                    has_answered |= answer.is_some();
+                    let socket = answer.map_or_else(|| paths.socket_to(to), |(_, socket)| socket);
                     send(&mut self.sockets, &mut self.io, socket, to, bytes.len(), |buffer| {
                         buffer.get_mut(..bytes.len())?.copy_from_slice(bytes);
                         Some(bytes.len())
@@ -292,10 +295,12 @@ impl Shard {
                     if let Some(deadline) = deadline {
                         self.timers.arm(index, deadline);
                     }
-                    return;
+                    self.peers.settle(index);
+                    return has_answered;
                 }
             }
         }
+        has_answered
     }
 
     fn on_rtc_event(&mut self, id: TransportId, event: RtcEvent) {

@@ -54,14 +54,12 @@ impl Shard {
         let nominates = check.is_some_and(|check| check.use_candidate);
         self.guarded(Some(index), |shard| {
             if let Some(peer) = shard.peers.at(index) {
-                let before = peer.transport.peer();
                 peer.transport.handle_stun(from, bytes, shard.now);
-                let after = peer.transport.peer();
-                if after == Some(from) && (nominates || before != after) {
-                    peer.paths.media = socket;
-                }
             }
-            shard.drain_peer(index, Some((from, socket)));
+            let is_authentic = shard.drain_peer(index, Some((from, socket)));
+            if is_authentic && nominates {
+                shard.peers.map(index, from, socket);
+            }
         });
     }
 

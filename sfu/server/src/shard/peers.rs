@@ -20,7 +20,7 @@ pub(super) struct Peer {
 /// Where a peer proved to be, and by which sockets it is reached.
 #[derive(Default)]
 pub(super) struct Paths {
-    /// The socket that media leaves by: where the nominating check came in.
+    /// The socket that media leaves by.
     pub(super) media: usize,
     /// Addresses, and the socket each proof came in on.
     known: Vec<(SocketAddr, usize)>,
@@ -116,6 +116,15 @@ impl Peers {
             self.by_address.remove(&oldest);
         }
         self.by_address.insert(address, index);
+    }
+
+    /// Makes media leave by the socket that the nominated address is reached by.
+    pub(super) fn settle(&mut self, index: u32) {
+        if let Some(peer) = self.at(index)
+            && let Some(address) = peer.transport.peer()
+        {
+            peer.paths.media = peer.paths.socket_to(address);
+        }
     }
 
     /// Notes that the peer may have something to say.
