@@ -4,6 +4,8 @@ use std::time::Duration;
 
 /// Most rooms of a shard. An empty room costs about 2 kB.
 pub(crate) const ROOMS_MAX: usize = 20_000;
+/// Most rooms whose epoch is remembered after their end.
+pub(crate) const ENDED_ROOMS_MAX: usize = 10_000;
 /// Most participants of a room, whatever its creator allows: what one core can send to.
 pub(crate) const PARTICIPANTS_MAX: usize = 5_000;
 /// Most peer connections of a shard.

@@ -18,8 +18,10 @@ mod join;
 pub(crate) mod leave;
 mod listener;
 mod metadata;
+mod mute;
 mod offer;
 mod participant;
+mod pending;
 mod permissions;
 mod publish;
 mod quality;
@@ -36,6 +38,7 @@ mod stream;
 mod subscribe;
 mod track;
 pub(crate) mod tracks;
+mod trickle;
 
 use std::{
     collections::BTreeMap,
@@ -150,7 +153,7 @@ impl Room {
             Timer::Pulse(_) => self.on_pulse(cx),
             Timer::Vacancy(_) => self.on_vacancy(cx),
             Timer::Echo(_) => self.on_echo(cx),
-            Timer::Reports(_) => debug_assert!(false, "belongs to a connection"),
+            Timer::Reports(_) => cx.invariant_broken("reports are a connection's, not a room's"),
         }
     }
 
@@ -162,9 +165,13 @@ impl Room {
         cx: &mut Context,
         copies: &mut Vec<Forward>,
     ) {
-        let Some(track) = self.tracks.at_mut(key) else { return };
+        let Some(track) = self.tracks.at_mut(key) else {
+            return cx.invariant_broken("a stream leads to a track");
+        };
         let Some(voice) = track.intake.read(packet, cx.now, &mut cx.stats) else { return };
-        track.clock.on_packet(voice.timestamp, cx.clock.ntp(cx.now));
+        if !track.clock.is_set() {
+            track.clock.on_packet(voice.timestamp, cx.clock.ntp(cx.now));
+        }
         if track.info.muted {
             cx.stats.packets_muted += 1;
             return;

@@ -1,10 +1,13 @@
 //! The rooms of a shard, by name and by index.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
-use proto::ids::RoomName;
+use proto::ids::{Epoch, RoomName};
 
-use crate::{limits::ROOMS_MAX, room::Room};
+use crate::{
+    limits::{ENDED_ROOMS_MAX, ROOMS_MAX},
+    room::Room,
+};
 
 /// One life of a room in this shard. `index` is used again; `generation` tells lives apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -18,6 +21,10 @@ pub(crate) struct Rooms {
     slots: Vec<Slot>,
     free: Vec<u32>,
     by_name: BTreeMap<RoomName, RoomId>,
+    /// The epochs of rooms that have ended, so that a late claim from before can't revive one.
+    ended: BTreeMap<RoomName, Epoch>,
+    /// The same names, oldest first.
+    ended_order: VecDeque<RoomName>,
 }
 
 #[derive(Debug, Default)]
@@ -54,7 +61,25 @@ impl Rooms {
         slot.generation = slot.generation.wrapping_add(1);
         self.free.push(id.index);
         self.by_name.remove(room.name());
+        self.remember(room.name().clone(), room.epoch());
         Some(room)
+    }
+
+    fn remember(&mut self, name: RoomName, epoch: Epoch) {
+        if self.ended.insert(name.clone(), epoch).is_none() {
+            self.ended_order.push_back(name);
+        }
+        if self.ended_order.len() > ENDED_ROOMS_MAX
+            && let Some(oldest) = self.ended_order.pop_front()
+        {
+            self.ended.remove(&oldest);
+        }
+    }
+
+    /// The highest epoch known of a room, alive or ended lately.
+    pub(crate) fn epoch_of(&self, name: &RoomName) -> Option<Epoch> {
+        let alive = self.find(name).and_then(|id| self.get(id)).map(Room::epoch);
+        alive.max(self.ended.get(name).copied())
     }
 
     pub(crate) fn find(&self, name: &RoomName) -> Option<RoomId> {

@@ -7,7 +7,7 @@ use proto::{
         Command, Event, Operation, OperationError, Reply, RequestId, RoomAction, RoomCommand,
     },
     data::Channel,
-    ids::{Epoch, RoomName},
+    ids::{Epoch, ParticipantSid, RoomName},
     livekit::{DisconnectReason, leave_request::Action},
     rtp::Packet,
 };
@@ -83,8 +83,9 @@ impl Shard {
             self.cx.stats.packets_unsignalled += 1;
             return;
         };
-        if let Some(room) = self.rooms.get_mut(room) {
-            room.forward(track, packet, &mut self.cx, &mut self.copies);
+        match self.rooms.get_mut(room) {
+            Some(room) => room.forward(track, packet, &mut self.cx, &mut self.copies),
+            None => self.cx.invariant_broken("a connection leads to a room"),
         }
     }
 
@@ -106,7 +107,7 @@ impl Shard {
 
     fn on_room_command(&mut self, command: RoomCommand) {
         let RoomCommand { room: name, epoch, action } = command;
-        if let Some(current) = self.current_epoch(&name).filter(|current| epoch < *current) {
+        if let Some(current) = self.rooms.epoch_of(&name).filter(|current| epoch < *current) {
             return self.refuse_stale(name, current, &action);
         }
         self.supersede(&name, epoch);
@@ -118,10 +119,6 @@ impl Shard {
             }
             None => self.refuse_without_room(action),
         }
-    }
-
-    fn current_epoch(&self, name: &RoomName) -> Option<Epoch> {
-        Some(self.rooms.get(self.rooms.find(name)?)?.epoch())
     }
 
     fn refuse_stale(&mut self, room: RoomName, current: Epoch, action: &RoomAction) {
@@ -137,9 +134,8 @@ impl Shard {
 
     /// Somebody has been granted the room anew: its earlier life ends, and its people join again.
     fn supersede(&mut self, name: &RoomName, epoch: Epoch) {
-        if self.current_epoch(name).is_some_and(|current| current < epoch)
-            && let Some(id) = self.rooms.find(name)
-        {
+        let Some(id) = self.rooms.find(name) else { return };
+        if self.rooms.get(id).is_some_and(|room| room.epoch() < epoch) {
             let farewell = Farewell::because(DisconnectReason::StateMismatch);
             self.end(id, farewell.then(Action::Reconnect));
         }
@@ -220,26 +216,32 @@ impl Shard {
     }
 
     fn on_transport(&mut self, id: TransportId, event: TransportEvent) {
-        let Some(route) = self.cx.transports.get(id) else { return };
-        let (room, sid) = (route.room, route.participant);
-        if let Some(room) = self.rooms.get_mut(room) {
-            room.on_transport(sid, id, event, &mut self.cx);
-        }
+        self.with_owner(id, |room, sid, cx| room.on_transport(sid, id, event, cx));
     }
 
     fn on_data(&mut self, id: TransportId, channel: Channel, payload: &[u8]) {
-        let Some(route) = self.cx.transports.get(id) else { return };
-        let (room, sid) = (route.room, route.participant);
-        if let Some(room) = self.rooms.get_mut(room) {
-            room.on_data(sid, id, channel, payload, &mut self.cx);
-        }
+        self.with_owner(id, |room, sid, cx| room.on_data(sid, id, channel, payload, cx));
     }
 
     fn on_rtcp(&mut self, id: TransportId, packet: &[u8]) {
+        self.with_owner(id, |room, sid, cx| room.on_rtcp(sid, id, packet, cx));
+    }
+
+    fn on_reports(&mut self, id: TransportId) {
+        self.with_owner(id, |room, sid, cx| room.on_reports(sid, id, cx));
+    }
+
+    /// Does something in the room of a connection's participant, if the connection still lives.
+    fn with_owner(
+        &mut self,
+        id: TransportId,
+        act: impl FnOnce(&mut Room, ParticipantSid, &mut Context),
+    ) {
         let Some(route) = self.cx.transports.get(id) else { return };
         let (room, sid) = (route.room, route.participant);
-        if let Some(room) = self.rooms.get_mut(room) {
-            room.on_rtcp(sid, id, packet, &mut self.cx);
+        match self.rooms.get_mut(room) {
+            Some(room) => act(room, sid, &mut self.cx),
+            None => self.cx.invariant_broken("a connection leads to a room"),
         }
     }
 
@@ -260,14 +262,6 @@ impl Shard {
         if let Some(room) = self.rooms.get_mut(id) {
             room.handle_timer(timer, &mut self.cx);
             self.bury(id);
-        }
-    }
-
-    fn on_reports(&mut self, id: TransportId) {
-        let Some(route) = self.cx.transports.get(id) else { return };
-        let (room, sid) = (route.room, route.participant);
-        if let Some(room) = self.rooms.get_mut(room) {
-            room.on_reports(sid, id, &mut self.cx);
         }
     }
 }

@@ -4,8 +4,7 @@ use proto::{
     control::{ConnectionFailure, Event, Happening, What},
     ids::{ParticipantSid, TrackSid},
     livekit::{
-        DisconnectReason, ParticipantInfo, ParticipantUpdate, RoomUpdate, SignalTarget,
-        TrickleRequest, signal_response::Message,
+        DisconnectReason, ParticipantInfo, ParticipantUpdate, RoomUpdate, signal_response::Message,
     },
 };
 
@@ -63,43 +62,6 @@ impl Room {
 
     pub(super) fn tell_room_to(&self, sid: ParticipantSid, cx: &mut Context) {
         self.tell(sid, Message::RoomUpdate(RoomUpdate { room: Some(self.info()) }), cx);
-    }
-
-    /// Where a connection of ours is reached. Its description says so too; some clients wait for
-    /// one, some for the other.
-    pub(super) fn send_candidates(
-        &self,
-        sid: ParticipantSid,
-        target: SignalTarget,
-        cx: &mut Context,
-    ) {
-        let Some(participant) = self.participants.get(&sid) else { return };
-        let connection = match target {
-            SignalTarget::Publisher => &participant.connections.publisher,
-            SignalTarget::Subscriber => &participant.connections.subscriber,
-        };
-        let Some(connection) = connection else { return };
-        let ufrag = connection.local.ufrag.clone();
-        let candidates = cx.config.candidates.clone();
-        let last = candidates.len().saturating_sub(1);
-        for (place, address) in candidates.into_iter().enumerate() {
-            let preference = u16::MAX - u16::try_from(place).unwrap_or(u16::MAX);
-            let priority = 126_u32 << 24 | u32::from(preference) << 8 | 255;
-            let candidate = format!(
-                "candidate:{} 1 udp {priority} {} {} typ host ufrag {ufrag}",
-                place + 1,
-                address.ip(),
-                address.port(),
-            );
-            let trickle = TrickleRequest {
-                candidate_init: format!(
-                    r#"{{"candidate":"{candidate}","sdpMid":"0","sdpMLineIndex":0,"usernameFragment":null}}"#
-                ),
-                target: target.into(),
-                r#final: place == last,
-            };
-            cx.signal(participant.presence.session, Message::Trickle(trickle));
-        }
     }
 
     /// Has a fresh token sent that says what the participant may do as of now.

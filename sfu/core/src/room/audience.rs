@@ -5,7 +5,10 @@ use proto::{
     livekit::{SubscriptionPermission, TrackPermission},
 };
 
-use crate::{limits::LIST_MAX, room::participant::Profile};
+use crate::{
+    limits::{LIST_MAX, TRACKS_PER_PARTICIPANT_MAX},
+    room::participant::Profile,
+};
 
 #[derive(Clone, Debug, Default)]
 pub(super) enum Audience {
@@ -22,7 +25,9 @@ impl Audience {
         }
         let mut permitted = request.track_permissions;
         permitted.truncate(LIST_MAX);
-        permitted.iter_mut().for_each(|permission| permission.track_sids.truncate(LIST_MAX));
+        for permission in &mut permitted {
+            permission.track_sids.truncate(TRACKS_PER_PARTICIPANT_MAX);
+        }
         Self::Only(permitted)
     }
 

@@ -7,7 +7,7 @@ use proto::{
     control::SignalPath,
     data::Channel,
     ice,
-    sdp::{Origin, Peer},
+    sdp::{Mid, Origin, Peer},
 };
 
 use crate::{
@@ -23,6 +23,8 @@ pub(super) struct Connection {
     /// What the client's last description said of its side.
     pub(super) peer: Option<Peer>,
     origin: Origin,
+    /// The section that its description's candidates are in: its place and its name.
+    pub(super) tagged: Option<(usize, Mid)>,
     pub(super) is_connected: bool,
     open_channels: BTreeSet<Channel>,
     /// Reliable messages for a client whose channel is still opening.
@@ -44,6 +46,7 @@ impl Connection {
             peer: None,
             // Firefox refuses ids from 2^62 on.
             origin: Origin { id: random.bits64() >> 2, version: 0 },
+            tagged: None,
             is_connected: false,
             open_channels: BTreeSet::new(),
             waiting: Vec::new(),

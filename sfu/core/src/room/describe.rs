@@ -63,9 +63,11 @@ pub(super) fn session(
     connection: &mut Connection,
     mut sections: Vec<Section>,
 ) -> Session {
-    if let Some(first) = sections.iter_mut().find(|section| !section.is_rejected()) {
+    let mut live = sections.iter_mut().enumerate().filter(|(_, section)| !section.is_rejected());
+    if let Some((place, first)) = live.next() {
         first.candidates.clone_from(&config.candidates);
         first.end_of_candidates = true;
+        connection.tagged = Some((place, first.mid.clone()));
     }
     let live = sections.iter().filter(|section| !section.is_rejected());
     Session {

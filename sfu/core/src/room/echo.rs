@@ -28,12 +28,9 @@ use crate::{
     limits::{ECHO_DELAY, ECHO_PACKETS_MAX, ECHO_PAYLOAD_BYTES_MAX},
     room::{
         Room,
-        intake::Intake,
         listener::{Encoding, Terms, Voice},
         participant::{Participant, Profile},
-        sender_clock::SenderClock,
-        speech::Speech,
-        stream::{Counted, units},
+        stream::units,
         track::Track,
         tracks::TrackKey,
     },
@@ -135,20 +132,11 @@ impl Room {
 
     fn publish_echo(&mut self, owner: ParticipantSid, mid: Mid, cx: &mut Context) -> TrackSid {
         let sid = TrackSid::from_random(cx.random.bits128());
-        self.tracks.insert(Track {
-            sid,
-            owner,
-            info: track_info(sid, &mid, cx.unix_micros()),
-            mid,
-            msid_track: None,
-            intake: Intake::new(TERMS, cx.now),
-            reported: Counted::default(),
-            pulsed: Counted::default(),
-            clock: SenderClock::default(),
-            speech: Speech::default(),
-            listeners: Vec::new(),
-            subscribed_told: true,
-        });
+        let info = track_info(sid, &mid, cx.unix_micros());
+        let mut track = Track::new(sid, owner, info, mid, (TERMS, cx.now));
+        // There is nobody to tell.
+        track.subscribed_told = true;
+        self.tracks.insert(track);
         if let Some(participant) = self.participants.get_mut(&owner) {
             participant.publishing.tracks.insert(sid);
         }

@@ -13,8 +13,8 @@ use proto::{
 };
 
 use crate::room::{
-    audience::Audience, budget::Budget, connection::Connections, dual::Offers, permissions,
-    publish::PendingTrack, quality::Standing, single::Sections, slots::Slots,
+    audience::Audience, budget::Budget, connection::Connections, dual::Offers,
+    pending::PendingTrack, permissions, quality::Standing, single::Sections, slots::Slots,
     subscribe::Subscription,
 };
 

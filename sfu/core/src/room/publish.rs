@@ -8,9 +8,8 @@ use std::collections::BTreeSet;
 use proto::{
     ids::{ParticipantSid, TrackSid},
     livekit::{
-        AddTrackRequest, MuteTrackRequest, RequestResponse, SimulcastCodecInfo, TimedVersion,
-        TrackInfo, TrackPublishedResponse, TrackType, TrackUnpublishedResponse,
-        UpdateLocalAudioTrack, request_response, signal_response::Message, video_layer,
+        AddTrackRequest, RequestResponse, TrackInfo, TrackPublishedResponse, TrackType,
+        TrackUnpublishedResponse, request_response, signal_response::Message,
     },
     sdp::{Kind, Section, Session},
 };
@@ -19,20 +18,14 @@ use crate::{
     context::Context,
     limits::{AUDIO_FEATURES_MAX, TRACK_TEXT_BYTES_MAX, TRACKS_PER_PARTICIPANT_MAX},
     room::{
-        Room, describe, intake::Intake, listener::Terms, permissions, sender_clock::SenderClock,
-        speech::Speech, stream::Counted, track::Track,
+        Room, describe,
+        listener::Terms,
+        pending::{PendingTrack, track_name},
+        permissions,
+        track::Track,
     },
     transports::Source,
 };
-
-/// A track that was asked for and is in no description yet.
-#[derive(Clone, Debug)]
-pub(super) struct PendingTrack {
-    sid: TrackSid,
-    /// The client's names for it: any of them may be the track's in its description.
-    cids: Vec<String>,
-    info: TrackInfo,
-}
 
 impl Room {
     pub(super) fn on_add_track(
@@ -56,7 +49,7 @@ impl Room {
 
     fn pending_under(&self, sid: ParticipantSid, cid: &str) -> Option<&PendingTrack> {
         let pending = &self.participants.get(&sid)?.publishing.pending;
-        pending.iter().find(|pending| pending.cids.first().is_some_and(|known| known == cid))
+        pending.iter().find(|pending| pending.was_asked_under(cid))
     }
 
     fn refusal_of(
@@ -66,7 +59,8 @@ impl Room {
     ) -> Option<request_response::Reason> {
         use request_response::Reason;
         let participant = self.participants.get(&sid)?;
-        let texts = [&request.cid, &request.name, &request.stream];
+        let simulcast = request.simulcast_codecs.iter().map(|codec| &codec.cid);
+        let mut texts = [&request.cid, &request.name, &request.stream].into_iter().chain(simulcast);
         let held = participant.publishing.pending.len() + participant.publishing.tracks.len();
         if request.r#type() != TrackType::Audio {
             Some(Reason::UnsupportedType)
@@ -75,7 +69,7 @@ impl Room {
         } else if held >= TRACKS_PER_PARTICIPANT_MAX
             || request.audio_features.len() > AUDIO_FEATURES_MAX
             || request.simulcast_codecs.len() > TRACKS_PER_PARTICIPANT_MAX
-            || texts.iter().any(|text| text.len() > TRACK_TEXT_BYTES_MAX)
+            || texts.any(|text| text.len() > TRACK_TEXT_BYTES_MAX)
         {
             Some(Reason::LimitExceeded)
         } else {
@@ -125,8 +119,22 @@ impl Room {
                 }
             }
         }
+        self.follow_terms(sid, &sending);
         self.route_sources(sid, &sending, cx);
         published
+    }
+
+    /// A later offer may number the same codecs otherwise.
+    fn follow_terms(&mut self, sid: ParticipantSid, sending: &[&Section]) {
+        let Some(participant) = self.participants.get(&sid) else { return };
+        for track in &participant.publishing.tracks {
+            let Some(track) = self.tracks.get_mut(*track) else { continue };
+            let section = sending.iter().find(|section| section.mid == track.mid);
+            if let Some(terms) = section.and_then(|section| describe::terms_of(section)) {
+                let red = terms.red.filter(|_| !track.info.disable_red);
+                track.intake.terms = Terms { red, ..terms };
+            }
+        }
     }
 
     /// Ends the tracks whose section sends no more, or sends another track that was asked for.
@@ -170,24 +178,12 @@ impl Room {
             Match::Turn => (!pending.is_empty()).then_some(0),
         };
         let pending = pending.remove(place?);
-        let is_named = pending.is_named(name);
-        let PendingTrack { sid: track, mut info, .. } = pending;
-        let red = terms.red.filter(|_| !info.disable_red);
-        complete(&mut info, section, red.is_some(), is_named, cx.unix_micros());
-        self.tracks.insert(Track {
-            sid: track,
-            owner: sid,
-            info,
-            mid: section.mid.clone(),
-            msid_track: name.map(str::to_owned),
-            intake: Intake::new(Terms { red, ..terms }, cx.now),
-            reported: Counted::default(),
-            pulsed: Counted::default(),
-            clock: SenderClock::default(),
-            speech: Speech::default(),
-            listeners: Vec::new(),
-            subscribed_told: false,
-        });
+        let track = pending.sid;
+        let terms = Terms { red: terms.red.filter(|_| !pending.info.disable_red), ..terms };
+        let info = pending.described_by(section, terms, cx.unix_micros());
+        let mut described = Track::new(track, sid, info, section.mid.clone(), (terms, cx.now));
+        described.msid_track = name.map(str::to_owned);
+        self.tracks.insert(described);
         self.participants.get_mut(&sid)?.publishing.tracks.insert(track);
         Some(track)
     }
@@ -274,55 +270,6 @@ impl Room {
             }
         }
     }
-
-    /// The publisher's own button.
-    pub(super) fn on_mute(
-        &mut self,
-        sid: ParticipantSid,
-        request: &MuteTrackRequest,
-        cx: &mut Context,
-    ) {
-        let Some(participant) = self.participants.get_mut(&sid) else { return };
-        let pending = &mut participant.publishing.pending;
-        if let Some(pending) = pending.iter_mut().find(|it| it.info.sid == request.sid) {
-            pending.info.muted = request.muted;
-        } else if let Some(track) = self.own_track(sid, &request.sid) {
-            self.set_muted(track, request.muted, cx);
-        }
-    }
-
-    /// Mutes or unmutes, and tells everybody if that is news.
-    pub(super) fn set_muted(&mut self, track: TrackSid, muted: bool, cx: &mut Context) {
-        let Some(track) = self.tracks.get_mut(track) else { return };
-        if track.info.muted != muted {
-            track.set_muted(muted);
-            let owner = track.owner;
-            self.announce(owner, cx);
-        }
-    }
-
-    pub(super) fn on_update_audio_track(
-        &mut self,
-        sid: ParticipantSid,
-        request: UpdateLocalAudioTrack,
-        cx: &mut Context,
-    ) {
-        if request.features.len() > AUDIO_FEATURES_MAX {
-            cx.stats.signals_refused += 1;
-            return;
-        }
-        let Some(track) = self.own_track(sid, &request.track_sid) else { return };
-        if let Some(track) = self.tracks.get_mut(track) {
-            track.info.audio_features = request.features;
-            self.announce(sid, cx);
-        }
-    }
-
-    pub(super) fn own_track(&self, sid: ParticipantSid, name: &str) -> Option<TrackSid> {
-        let track = name.parse().ok()?;
-        self.tracks.get(track).filter(|track| track.owner == sid)?;
-        Some(track)
-    }
 }
 
 /// How a section finds the track it was asked for.
@@ -334,78 +281,7 @@ enum Match {
     Turn,
 }
 
-impl PendingTrack {
-    fn new(sid: TrackSid, request: &AddTrackRequest) -> Self {
-        let simulcast = request.simulcast_codecs.iter().map(|codec| codec.cid.clone());
-        let cids = std::iter::once(request.cid.clone()).chain(simulcast).collect();
-        let info = TrackInfo {
-            sid: sid.to_string(),
-            r#type: request.r#type,
-            name: request.name.clone(),
-            muted: request.muted,
-            disable_dtx: request.disable_dtx,
-            source: request.source,
-            codecs: vec![SimulcastCodecInfo {
-                cid: request.cid.clone(),
-                video_layer_mode: video_layer::Mode::OneSpatialLayerPerStream.into(),
-                ..SimulcastCodecInfo::default()
-            }],
-            stereo: request.stereo,
-            disable_red: request.disable_red,
-            encryption: request.encryption,
-            stream: stream_of(request),
-            audio_features: request.audio_features.clone(),
-            backup_codec_policy: request.backup_codec_policy,
-            ..TrackInfo::default()
-        };
-        Self { sid, cids, info }
-    }
-
-    fn is_named(&self, name: Option<&str>) -> bool {
-        name.is_some_and(|name| self.cids.iter().any(|cid| cid == name))
-    }
-}
-
-/// Tracks that are to be played in step share a stream; these are LiveKit's names.
-fn stream_of(request: &AddTrackRequest) -> String {
-    use proto::livekit::TrackSource;
-    if !request.stream.is_empty() {
-        return request.stream.clone();
-    }
-    match request.source() {
-        TrackSource::ScreenShare | TrackSource::ScreenShareAudio => "screenshare".to_owned(),
-        TrackSource::Unknown | TrackSource::Camera | TrackSource::Microphone => "camera".to_owned(),
-    }
-}
-
-/// Fills in what the description tells of a track.
-fn complete(
-    info: &mut TrackInfo,
-    section: &Section,
-    is_red: bool,
-    is_named: bool,
-    unix_micro: i64,
-) {
-    let mime = if is_red { "audio/red" } else { "audio/opus" };
-    info.mime_type = mime.to_owned();
-    info.mid = section.mid.to_string();
-    info.version = Some(TimedVersion { unix_micro, ticks: 0 });
-    if let Some(codec) = info.codecs.first_mut() {
-        codec.mime_type = mime.to_owned();
-        codec.mid = section.mid.to_string();
-        if !is_named {
-            codec.sdp_cid = track_name(section).unwrap_or_default().to_owned();
-        }
-    }
-}
-
 /// Firefox names an SSRC in sections where it only listens, so that alone is no stream.
 fn is_sending(section: &Section) -> bool {
     section.kind == Kind::Audio && !section.is_rejected() && section.direction.sends()
-}
-
-/// The client's name for what a section sends.
-fn track_name(section: &Section) -> Option<&str> {
-    let sources = section.sources.iter().filter_map(|source| source.msid.as_ref());
-    section.msid.iter().chain(sources).find_map(|msid| msid.track.as_deref())
 }

@@ -23,6 +23,10 @@ pub(crate) struct SenderClock {
 }
 
 impl SenderClock {
+    pub(super) fn is_set(&self) -> bool {
+        self.pairing.is_some()
+    }
+
     /// Until a report comes, the first packet's arrival has to do.
     pub(super) fn on_packet(&mut self, time: RtpTime, ours: Ntp) {
         self.pairing.get_or_insert((time, ours));

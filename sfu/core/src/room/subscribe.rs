@@ -188,7 +188,10 @@ impl Room {
         let Some(connection) = participant.connections.downstream_mut() else { return };
         let Some(track) = self.tracks.get_mut(track) else { return };
         let ssrc = connection.ssrcs.take();
-        track.add_listener(Listener::new(connection.id, ssrc, None, cx.random.bits64()));
+        let listener = Listener::new(connection.id, ssrc, None, cx.random.bits64());
+        if !track.add_listener(listener) {
+            cx.invariant_broken("a connection hears a track in one section");
+        }
     }
 
     /// Empties the section of `track` and stops its packets at once.

@@ -12,7 +12,7 @@ use crate::{
     Forward, TransportId,
     room::{
         intake::Intake,
-        listener::{Listener, Voice},
+        listener::{Listener, Terms, Voice},
         sender_clock::SenderClock,
         speech::Speech,
         stream::Counted,
@@ -43,6 +43,30 @@ pub(crate) struct Track {
 }
 
 impl Track {
+    /// A track that a section promises to send on these terms, from this moment on.
+    pub(super) fn new(
+        sid: TrackSid,
+        owner: ParticipantSid,
+        info: TrackInfo,
+        mid: Mid,
+        (terms, now): (Terms, Instant),
+    ) -> Self {
+        Self {
+            sid,
+            owner,
+            info,
+            mid,
+            msid_track: None,
+            intake: Intake::new(terms, now),
+            reported: Counted::default(),
+            pulsed: Counted::default(),
+            clock: SenderClock::default(),
+            speech: Speech::default(),
+            listeners: Vec::new(),
+            subscribed_told: false,
+        }
+    }
+
     pub(super) fn listener(&self, to: TransportId) -> Option<&Listener> {
         self.listeners.get(self.place_of(to).ok()?)
     }
@@ -52,11 +76,13 @@ impl Track {
         self.listeners.get_mut(place)
     }
 
-    pub(super) fn add_listener(&mut self, listener: Listener) {
-        match self.place_of(listener.to) {
-            Ok(_) => debug_assert!(false, "one listener a connection"),
-            Err(place) => self.listeners.insert(place, listener),
+    /// False if there is one at that connection already.
+    pub(super) fn add_listener(&mut self, listener: Listener) -> bool {
+        let place = self.place_of(listener.to);
+        if let Err(place) = place {
+            self.listeners.insert(place, listener);
         }
+        place.is_err()
     }
 
     pub(super) fn remove_listener(&mut self, to: TransportId) {

@@ -54,6 +54,20 @@ fn a_command_under_a_higher_epoch_that_founds_nothing_leaves_no_room() {
 }
 
 #[test]
+fn a_claim_from_before_does_not_revive_a_room_that_has_ended() {
+    let mut world = World::new();
+    world.epoch = Epoch(5);
+    let _alice = Client::join(&mut world, "alice");
+    world.admin(Operation::Delete).unwrap();
+    world.epoch = Epoch(4);
+    let mut bob = Client::new(&mut world, "bob", SignalPath::OneConnection, CHROMIUM);
+    let join = bob.join_request();
+    bob.enter(&mut world, join);
+    assert_eq!(world.stale, [Some(bob.session)]);
+    assert!(world.list_rooms().is_empty());
+}
+
+#[test]
 fn what_happened_says_under_which_epoch() {
     let mut world = World::new();
     world.epoch = Epoch(9);

@@ -8,15 +8,14 @@ use proto::{
 use sfu_core::{TransportAction, TransportEvent};
 
 use crate::{
-    client::{Client, FIREFOX},
+    client::{CHROMIUM, Client, FIREFOX},
     world::World,
 };
 
 #[test]
 fn a_join_is_answered_by_what_sdks_need_in_the_order_they_need_it() {
     let mut world = World::new();
-    let mut alice =
-        Client::new(&mut world, "alice", SignalPath::OneConnection, crate::client::CHROMIUM);
+    let mut alice = Client::new(&mut world, "alice", SignalPath::OneConnection, CHROMIUM);
     let mut join = alice.join_request();
     join.publisher_offer = Some(alice.next_offer());
     alice.enter(&mut world, join);
@@ -49,6 +48,37 @@ fn the_answer_can_be_used_as_it_is() {
     assert_eq!(directions[..3], [(Kind::Audio, Direction::Inactive); 3]);
     assert_eq!(directions[3], (Kind::Video, Direction::Inactive));
     assert_eq!(directions[4].0, Kind::Application);
+}
+
+#[test]
+fn candidates_name_the_first_section_that_lives() {
+    let mut world = World::new();
+    let mut alice = Client::new(&mut world, "alice", SignalPath::OneConnection, CHROMIUM);
+    let mut join = alice.join_request();
+    let mut offer = alice.next_offer();
+    // As after a fallback: the first sections were given up, the rest go by later names.
+    offer.sdp = offer.sdp.replacen("m=audio 9", "m=audio 0", 1);
+    offer.sdp = offer.sdp.replace("BUNDLE 0 1", "BUNDLE seven").replace("a=mid:1", "a=mid:seven");
+    join.publisher_offer = Some(offer);
+    alice.enter(&mut world, join);
+    let trickled = alice.take(|message| match message {
+        Message::Trickle(trickle) => Some((trickle.candidate_init.clone(), trickle.r#final)),
+        _ => None,
+    });
+    let [(init, true)] = &trickled[..] else { panic!("{trickled:?}") };
+    assert!(init.contains(r#""sdpMid":"seven","sdpMLineIndex":1"#), "{init}");
+    assert!(init.contains("192.0.2.1 7882 typ host"), "{init}");
+}
+
+#[test]
+fn a_later_offer_may_number_the_codecs_otherwise() {
+    let mut world = World::new();
+    let mut alice = Client::join(&mut world, "alice");
+    alice.publish(&mut world);
+    let _bob = Client::join(&mut world, "bob");
+    alice.dialect.opus = 96;
+    alice.negotiate(&mut world);
+    assert_eq!(alice.speak(&mut world).len(), 1);
 }
 
 #[test]
@@ -199,8 +229,7 @@ fn a_section_whose_track_went_is_empty_once_and_then_used_again() {
 fn others_learn_of_a_newcomer_when_it_is_connected() {
     let mut world = World::new();
     let mut alice = Client::join(&mut world, "alice");
-    let mut bob =
-        Client::new(&mut world, "bob", SignalPath::OneConnection, crate::client::CHROMIUM);
+    let mut bob = Client::new(&mut world, "bob", SignalPath::OneConnection, CHROMIUM);
     let mut join = bob.join_request();
     join.publisher_offer = Some(bob.next_offer());
     bob.enter(&mut world, join);
@@ -219,8 +248,7 @@ fn a_listener_gets_nothing_before_it_is_connected() {
     let mut world = World::new();
     let mut alice = Client::join(&mut world, "alice");
     alice.publish(&mut world);
-    let mut bob =
-        Client::new(&mut world, "bob", SignalPath::OneConnection, crate::client::CHROMIUM);
+    let mut bob = Client::new(&mut world, "bob", SignalPath::OneConnection, CHROMIUM);
     let mut join = bob.join_request();
     join.publisher_offer = Some(bob.next_offer());
     bob.enter(&mut world, join);
@@ -245,8 +273,7 @@ fn an_offer_that_cannot_be_read_ends_the_session_with_a_word() {
 #[test]
 fn a_client_that_never_connects_is_let_go_with_the_likely_cause() {
     let mut world = World::new();
-    let mut bob =
-        Client::new(&mut world, "bob", SignalPath::OneConnection, crate::client::CHROMIUM);
+    let mut bob = Client::new(&mut world, "bob", SignalPath::OneConnection, CHROMIUM);
     let mut join = bob.join_request();
     join.publisher_offer = Some(bob.next_offer());
     bob.enter(&mut world, join);
