@@ -125,7 +125,7 @@ impl Room {
 
     pub(super) fn on_vacancy(&mut self, cx: &mut Context) {
         let due = self.vacancy.since.is_some_and(|since| since + self.vacancy_timeout() <= cx.now);
-        if due && self.participants.is_empty() {
+        if due {
             self.end(Farewell::because(DisconnectReason::RoomClosed), cx);
         }
     }

@@ -39,7 +39,7 @@ impl Speech {
     /// Ends an interval. Returns the level from 0 to 1 while somebody speaks.
     pub(super) fn settle(&mut self, muted: bool) -> Option<f32> {
         let packets = f32::from(u16::try_from(self.packets).unwrap_or(u16::MAX)).max(1.0);
-        let mean = if muted { 0.0 } else { self.loudness / packets };
+        let mean = self.loudness / packets;
         self.smoothed += (mean - self.smoothed) * SMOOTHING;
         (self.packets, self.loudness) = (0, 0.0);
         let threshold = if self.active { STOP_LEVEL } else { START_LEVEL };

@@ -31,6 +31,39 @@ fn numbers_go_on_through_two_wraps_without_a_hole() {
 }
 
 #[test]
+fn a_stream_starts_low_enough_for_a_receiver_to_count_its_wraps() {
+    for seed in 0..20 {
+        let mut world = World::with_seed(seed);
+        let mut alice = Client::join(&mut world, "alice");
+        alice.publish(&mut world);
+        let _bob = Client::join(&mut world, "bob");
+        let first = alice.speak(&mut world)[0];
+        assert!(first.roc == 0 && first.sequence < 1 << 15, "{first:?}");
+    }
+}
+
+#[test]
+fn a_section_that_signals_its_stream_takes_no_other_that_names_it() {
+    let (mut world, mut alice, _bob) = call();
+    let mid = (alice.sections.len() - 1).to_string();
+    let header = proto::rtp::NewHeader {
+        marker: false,
+        payload_type: 111,
+        sequence: proto::rtp::SeqNo(7),
+        timestamp: proto::rtp::RtpTime(7),
+        ssrc: 424_242,
+        extensions: &[(4, mid.as_bytes())],
+    };
+    let mut packet = vec![0; 64];
+    let len = header.write(&mut packet).unwrap();
+    packet.truncate(len);
+    packet.extend([1; 60]);
+    assert!(world.forward(alice.upstream(&world), &packet).is_empty());
+    assert_eq!(world.stats().packets_unsignalled, 1);
+    assert_eq!(alice.speak(&mut world).len(), 1);
+}
+
+#[test]
 fn timestamps_keep_their_distances_and_levels_their_values() {
     let (mut world, mut alice, _bob) = call();
     let first = alice.speak(&mut world)[0];

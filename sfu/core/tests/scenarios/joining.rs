@@ -8,7 +8,7 @@ use proto::{
 use sfu_core::{TransportAction, TransportEvent};
 
 use crate::{
-    client::{CHROMIUM, Client, FIREFOX},
+    client::{CHROMIUM, Client, FIREFOX, Own, OwnTrack},
     world::World,
 };
 
@@ -144,6 +144,41 @@ fn a_track_is_found_by_its_turn_when_the_browser_names_it_otherwise() {
     assert_eq!(others[0].tracks[0].sid, sid);
     assert_eq!(others[0].tracks[0].mime_type, "audio/opus");
     assert_eq!(others[0].tracks[0].codecs[0].sdp_cid, "{other}");
+}
+
+#[test]
+fn tracks_are_told_apart_by_name_whatever_their_order() {
+    let mut world = World::new();
+    let mut alice = Client::join(&mut world, "alice");
+    let own = |cid: &str, sid: &str, ssrc| Own {
+        kind: Kind::Audio,
+        direction: Direction::SendOnly,
+        track: Some(OwnTrack { cid: cid.to_owned(), sid: sid.to_owned(), ssrc }),
+    };
+    let first = alice.ask_for_track(&mut world, "first").unwrap();
+    let second = alice.ask_for_track(&mut world, "second").unwrap();
+    alice.sections.push(own("second", &second, 2));
+    alice.sections.push(own("first", &first, 1));
+    alice.negotiate(&mut world);
+    let bob = Client::join(&mut world, "bob");
+    let packet = alice.packet_of(1, 111, 20, &[1; 60]);
+    let copies = world.forward(alice.upstream(&world), &packet);
+    assert_eq!(bob.heard(&world, &copies), [first]);
+    let packet = alice.packet_of(2, 111, 20, &[1; 60]);
+    let copies = world.forward(alice.upstream(&world), &packet);
+    assert_eq!(bob.heard(&world, &copies), [second]);
+}
+
+#[test]
+fn a_promise_of_another_certificate_starts_over() {
+    let mut world = World::new();
+    let mut alice = Client::join(&mut world, "alice");
+    let mut offer = alice.next_offer();
+    offer.sdp = offer.sdp.replace("CD:CD", "CD:CE");
+    alice.send(&mut world, proto::livekit::signal_request::Message::Offer(offer));
+    let leave = alice.leaves().remove(0);
+    assert_eq!(leave.reason(), proto::livekit::DisconnectReason::StateMismatch);
+    assert_eq!(leave.action(), proto::livekit::leave_request::Action::Reconnect);
 }
 
 #[test]

@@ -116,6 +116,58 @@ fn a_publisher_learns_what_was_lost_and_when_its_report_came() {
     assert!(delay > 0.5 && delay <= 1.0, "{delay}");
     assert!((40..=62).contains(&block.fraction_lost), "{}", block.fraction_lost);
     assert!((15..=20).contains(&block.cumulative_lost), "{}", block.cumulative_lost);
+    talk(&mut world, &mut alice, 2_000, |_| false);
+    let block = *reports(&mut world, from).blocks.last().unwrap();
+    assert_eq!(block.fraction_lost, 0, "what was reported once is not reported again");
+}
+
+#[test]
+fn who_speaks_and_hears_gets_both_reports_in_one_packet() {
+    let (mut world, mut alice, mut bob) = call();
+    bob.publish(&mut world);
+    alice.follow(&mut world);
+    let to = alice.upstream(&world);
+    for _ in 0..100 {
+        alice.speak(&mut world);
+        bob.speak(&mut world);
+        world.advance(Duration::from_millis(20));
+    }
+    let packets = world.rtcp.iter().filter(|(id, _)| *id == to).count();
+    let reports = reports(&mut world, to);
+    assert_eq!((reports.sender.len(), reports.blocks.len()), (packets, packets));
+    assert_eq!(reports.blocks[0].ssrc, alice.track().ssrc);
+}
+
+#[test]
+fn a_long_way_round_makes_a_poor_connection() {
+    let (mut world, mut alice, mut bob) = call();
+    let to = bob.downstream(&world);
+    for _ in 0..6 {
+        talk(&mut world, &mut alice, 1_000, |_| false);
+        let told = reports(&mut world, to);
+        let Some((ssrc, ntp, ..)) = told.sender.last().copied() else { continue };
+        world.advance(Duration::from_millis(950));
+        let last_sr = u32::try_from(ntp >> 16 & 0xffff_ffff).unwrap();
+        let mut packet = Vec::new();
+        let block = ReportBlock { ssrc, last_sr, ..Default::default() };
+        write_receiver_report(&mut packet, 1, &[block]);
+        world.rtcp(to, &packet);
+    }
+    let told = qualities(&mut world, &mut bob);
+    let mine = told.iter().rfind(|(sid, _)| sid == bob.sid()).unwrap().1;
+    assert_eq!(mine, ConnectionQuality::Poor);
+}
+
+#[test]
+fn a_connection_that_recovers_is_called_excellent_again() {
+    let (mut world, mut alice, mut bob) = call();
+    talk(&mut world, &mut alice, 6_000, |n| n % 3 == 1);
+    talk(&mut world, &mut alice, 10_000, |_| false);
+    let told = qualities(&mut world, &mut bob);
+    let words: Vec<_> =
+        told.iter().filter(|(sid, _)| sid == alice.sid()).map(|(_, quality)| *quality).collect();
+    assert_eq!(words.first(), Some(&ConnectionQuality::Poor));
+    assert_eq!(words.last(), Some(&ConnectionQuality::Excellent));
 }
 
 #[test]

@@ -67,6 +67,29 @@ fn a_resume_tells_what_was_missed_and_keeps_every_name() {
 }
 
 #[test]
+fn what_was_asked_on_the_lost_socket_is_asked_again() {
+    let (mut world, mut alice, mut bob) = call(SignalPath::OneConnection);
+    world.disconnect(alice.session);
+    let from_bob = bob.publish(&mut world);
+    alice.session = world.new_session();
+    let resume = Some(Resume { participant: None, reason: 0 });
+    let join = proto::control::Join { resume, ..alice.join_request() };
+    alice.enter(&mut world, join);
+    assert_eq!(alice.requirements(), [0]);
+    assert!(alice.remote.contains_key(&from_bob));
+}
+
+#[test]
+fn whoever_has_come_back_may_stay() {
+    let (mut world, mut alice, _bob) = call(SignalPath::OneConnection);
+    world.disconnect(alice.session);
+    world.advance(Duration::from_secs(10));
+    alice.resume(&mut world);
+    world.advance(Duration::from_secs(300));
+    assert_eq!(world.stats().participants, 2);
+}
+
+#[test]
 fn an_offer_with_new_credentials_restarts_ice_and_is_answered_with_new_ones() {
     let (mut world, mut alice, _bob) = call(SignalPath::OneConnection);
     let id = alice.upstream(&world);
