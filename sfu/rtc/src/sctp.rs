@@ -82,9 +82,6 @@ impl Association {
         now: Instant,
     ) -> Result<(), SendDataError> {
         let Slot::Open(stream) = self.slot(channel) else { return Err(SendDataError::NotOpen) };
-        if payload.is_empty() || payload.len() > DATA_MESSAGE_BYTES_MAX {
-            return Err(SendDataError::Size);
-        }
         self.advance(now);
         let message = Message::new(stream, PPID_BINARY, payload.to_vec());
         self.socket.send(message, &send_options(channel)).map_err(|error| match error {

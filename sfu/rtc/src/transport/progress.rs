@@ -102,6 +102,7 @@ impl Transport {
                 Ok(Step::Done)
             }
             dtls::Step::Data(packet) => {
+                // One datagram may carry the end of the handshake and the first data.
                 self.prove_peer(now)?;
                 self.on_sctp_packet(&packet, now);
                 Ok(Step::Done)

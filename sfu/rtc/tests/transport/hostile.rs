@@ -42,18 +42,55 @@ fn sixty_thousand_fragments_of_a_hello_cost_little() {
 
 #[test]
 fn a_hello_of_sixteen_megabytes_and_fragments_that_overlap_are_not_gathered() {
-    let mut client = RawClient::verified();
-    let usage = measure(|| {
-        for sequence in 0..2_000_u16 {
-            let [high, low] = sequence.to_be_bytes();
-            let mut record = vec![22, 0xfe, 0xfd, 0, 0, 0, 0, 0, 0, high, low, 0x05, 0x84];
-            // 16 MB in all, this one 1,400 bytes from `sequence` on.
-            record.extend([1, 0xff, 0xff, 0xff, 0, 0, 0, high, low, 0, 0x05, 0x78]);
-            record.extend([0x5a; 1_400]);
-            client.say(&record);
-        }
-    });
-    assert!(usage.peak_bytes < 64 * 1_024, "{usage:?}");
+    for fragment_len in [1_400, 60_000_u16] {
+        let mut client = RawClient::verified();
+        let mut record = vec![22, 0xfe, 0xfd, 0, 0, 0, 0, 0, 0, 0, 0];
+        record.extend((12 + fragment_len).to_be_bytes());
+        // A ClientHello of 16 MB.
+        record.extend([1, 0xff, 0xff, 0xff, 0, 0, 0, 0, 0, 0]);
+        record.extend(fragment_len.to_be_bytes());
+        record.resize(13 + 12 + usize::from(fragment_len), 0x5a);
+        let usage = measure(|| {
+            for offset in 0..2_000_u16 {
+                record[9..11].copy_from_slice(&offset.to_be_bytes());
+                record[20..22].copy_from_slice(&offset.to_be_bytes());
+                client.say(&record);
+            }
+        });
+        assert!(usage.peak_bytes < 64 * 1_024, "{usage:?}");
+    }
+}
+
+#[test]
+fn a_message_longer_than_agreed_is_not_handed_on() {
+    let mut client = RawClient::associated();
+    let mut open = vec![3, 0, 0, 0, 0, 0, 0, 0, 0, 9, 0, 0];
+    open.extend(b"_reliable");
+    client.send_message(50, open);
+    for len in [64 * 1_024 + 1, 64 * 1_024] {
+        client.send_message(53, vec![7; len]);
+    }
+    client.send_message(53, b"after".to_vec());
+    let received: Vec<usize> = client
+        .events
+        .iter()
+        .filter_map(
+            |event| if let Event::Data { payload, .. } = event { Some(payload) } else { None },
+        )
+        .map(Vec::len)
+        .collect();
+    assert_eq!(received, [64 * 1_024, 5]);
+}
+
+#[test]
+fn a_channel_that_we_do_not_know_is_not_opened() {
+    let mut client = RawClient::associated();
+    let mut open = vec![3, 0, 0, 0, 0, 0, 0, 0, 0, 4, 0, 0];
+    open.extend(b"chat");
+    client.send_message(50, open);
+    client.send_message(53, b"hello?".to_vec());
+    assert!(client.sctp.get_next_message().is_none(), "acknowledged");
+    assert!(!client.events.iter().any(|event| matches!(event, Event::Data { .. })));
 }
 
 #[test]

@@ -127,6 +127,8 @@ fn an_address_is_announced_once_and_a_bounded_number_is_kept() {
     let opened = call.server.open_rtp(first, &mut [0x80; 40]);
     assert_eq!(opened, Err(sfu_rtc::Refused::UnverifiedAddress));
     assert_eq!(call.server.peer(), Some(call.client_address));
+    let opened = call.server.open_rtp(call.client_address, &mut [0x80; 40]);
+    assert_eq!(opened, Err(sfu_rtc::Refused::Forged));
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, sync::Arc, time::Instant};
 
 use aws_lc_rs::{digest, hmac};
-use dcsctp::api::{DcSctpSocket, Options, SocketEvent};
+use dcsctp::api::{DcSctpSocket, Message, Options, PpId, SendOptions, SocketEvent, StreamId};
 use dimpl::{Dtls, DtlsCertificate};
 use proto::{
     data::ChannelSide,
@@ -107,25 +107,35 @@ impl RawClient {
         self.exchange();
     }
 
+    /// Sends a message on stream 0 and waits until it must have arrived.
+    pub(crate) fn send_message(&mut self, ppid: u32, payload: Vec<u8>) {
+        let message = Message::new(StreamId(0), PpId(ppid), payload);
+        self.sctp.send(message, &SendOptions::default()).unwrap();
+        for _ in 0..100 {
+            self.exchange();
+        }
+    }
+
     /// Carries everything back and forth once.
     pub(crate) fn exchange(&mut self) {
         while let Some(event) = self.sctp.poll_event() {
             if let SocketEvent::SendPacket(packet) = event {
                 self.dtls.send_application_data(&packet).unwrap();
                 self.sent.push(packet);
+                self.say_dtls();
             }
         }
+        self.say_dtls();
+        for answer in std::mem::take(&mut self.answers) {
+            self.dtls.handle_packet(&answer).unwrap();
+            self.say_dtls();
+        }
+    }
+
+    fn say_dtls(&mut self) {
         for datagram in self.drain_dtls() {
             let answers = self.say(&datagram);
             self.answers.extend(answers);
-        }
-        for answer in std::mem::take(&mut self.answers) {
-            self.dtls.handle_packet(&answer).unwrap();
-            // Only what was polled makes room for the next.
-            for datagram in self.drain_dtls() {
-                let answers = self.say(&datagram);
-                self.answers.extend(answers);
-            }
         }
     }
 
