@@ -52,6 +52,9 @@ const invitation = readInvitation();
 let withMicrophone = true;
 let admitted = null;
 let echoCalled = false;
+// Which press of a join button is the newest: what an older one still brings is let go.
+let entry = 0;
+let peopleChanged = false;
 
 function start() {
   window.adda = room;
@@ -86,7 +89,7 @@ function listenToPage() {
   byId('link').addEventListener('focus', ({ target }) => target.select());
   byId('call-echo').addEventListener('click', callEcho);
   byId('details-button').addEventListener('click', () => details.toggle());
-  byId('leave').addEventListener('click', () => room.disconnect());
+  byId('leave').addEventListener('click', leave);
   byId('ended-again').addEventListener('click', () => join({ microphone: withMicrophone }));
   byId('ended-back').addEventListener('click', () => show('join', 'join-title'));
   addEventListener('keydown', onKey);
@@ -101,7 +104,7 @@ function listenToRoom() {
     .on('participantConnected', (participant) => onPerson('saidJoined', participant))
     .on('participantDisconnected', ({ participant }) => onPerson('saidLeft', participant))
     .on('participantUpdated', onUpdated)
-    .on('connectionQualityChanged', () => tiles.draw())
+    .on('connectionQualityChanged', drawPeople)
     .on('trackMuted', drawControls)
     .on('trackUnmuted', drawControls)
     .on('localTrackPublished', drawPeople)
@@ -122,6 +125,8 @@ async function join({ microphone }) {
     return;
   }
   if (!invitation.name) localStorage.setItem(NAME_KEY, name);
+  entry += 1;
+  const thisEntry = entry;
   withMicrophone = microphone;
   echoCalled = false;
   room.setMuted(false);
@@ -131,11 +136,12 @@ async function join({ microphone }) {
   try {
     const opened = microphone ? addMicrophone() : null;
     admitted = await admission(invitation, name);
+    if (thisEntry !== entry) return;
     await Promise.all([room.connect(admitted.url, admitted.token), opened]);
     announce(t('saidConnected'));
     drawPeople();
   } catch (error) {
-    if (document.body.dataset.view === 'call') end(ENDINGS[error.reason] ?? OTHER_ENDING, error.message);
+    if (thisEntry === entry && document.body.dataset.view === 'call') end(ENDINGS[error.reason] ?? OTHER_ENDING, error.message);
   }
 }
 
@@ -144,7 +150,8 @@ async function addMicrophone() {
   withdraw('microphone');
   try {
     const track = await openMicrophone();
-    await room.setMicrophone(track);
+    if (document.body.dataset.view === 'call') await room.setMicrophone(track);
+    else track.stop();
   } catch (error) {
     tellAboutMicrophone(error.reason ?? 'failed');
   }
@@ -221,6 +228,13 @@ function tellAboutEcho(why) {
   drawEmpty();
 }
 
+function leave() {
+  entry += 1;
+  const early = room.state === 'disconnected';
+  room.disconnect();
+  if (early) end(ENDINGS.CLIENT_INITIATED);
+}
+
 function onKey(event) {
   const typing = event.target.closest?.('input:not([type="checkbox"]), select, textarea');
   const modified = event.ctrlKey || event.metaKey || event.altKey;
@@ -229,7 +243,7 @@ function onKey(event) {
     KeyM: toggleMute,
     KeyH: () => room.canUpdateMetadata && toggleHand(),
     KeyD: () => details.toggle(),
-    KeyL: () => room.disconnect(),
+    KeyL: leave,
   }[event.code];
   if (!run) return;
   event.preventDefault();
@@ -308,7 +322,13 @@ function drawState(state) {
   else withdraw('banner');
 }
 
+/** Many may come at once: they are drawn together, with the next frame. */
 function drawPeople() {
+  peopleChanged = true;
+}
+
+function drawPeopleNow() {
+  peopleChanged = false;
   const joined = room.local.sid !== '';
   tiles.draw();
   byId('waiting').hidden = joined;
@@ -338,7 +358,10 @@ function drawControls() {
 }
 
 function animate() {
-  if (document.body.dataset.view === 'call') tiles.animate();
+  if (document.body.dataset.view === 'call') {
+    if (peopleChanged) drawPeopleNow();
+    tiles.animate();
+  }
   requestAnimationFrame(animate);
 }
 

@@ -42,7 +42,11 @@ export function shareLink(room) {
 
 function roomFromPath() {
   const name = /^\/call\/([^/]+)/.exec(location.pathname)?.[1];
-  return name && decodeURIComponent(name);
+  try {
+    return name && decodeURIComponent(name);
+  } catch {
+    return name;
+  }
 }
 
 function claimsOf(token) {

@@ -56,14 +56,17 @@ export class Room extends EventTarget {
     } catch (error) {
       this.#note('connect failed', error.reason ?? error.message);
       this.#session = null;
+      this.#dropMicrophone();
       this.#setState('disconnected');
       throw error;
     }
     this.#emit('connected');
   }
 
+  /** Leaves, and lets go of the microphone. */
   disconnect() {
-    this.#session?.leave();
+    if (this.#session) this.#session.leave();
+    else this.#dropMicrophone();
   }
 
   /** Where in the retries a dropped socket or a lost place lead: `signal-reconnect` or `full-reconnect`. */

@@ -276,10 +276,9 @@ export class Session {
   async #recover(reason) {
     this.#busy = true;
     for (let attempt = 0; attempt < RETRY_DELAYS_MS.length && !this.#ended; attempt += 1) {
-      this.#listener.onState(this.#fullRejoin ? 'reconnecting' : 'signalReconnecting');
+      this.#showRecovery();
       await this.#backOff(attempt);
-      if (this.#ended) return;
-      if (await this.#tryToRecover(reason)) {
+      if (await this.#resumeOrRejoin(reason)) {
         this.#recovered();
         return;
       }
@@ -287,7 +286,22 @@ export class Session {
     this.#end('SIGNAL_CLOSE');
   }
 
+  #showRecovery() {
+    if (!this.#ended) this.#listener.onState(this.#fullRejoin ? 'reconnecting' : 'signalReconnecting');
+  }
+
+  /** A server that answers but can't resume is there to be joined at once. */
+  async #resumeOrRejoin(reason) {
+    if (!this.#fullRejoin) {
+      if (await this.#tryToRecover(reason)) return true;
+      if (!this.#fullRejoin) return false;
+      this.#showRecovery();
+    }
+    return this.#tryToRecover(reason);
+  }
+
   async #tryToRecover(reason) {
+    if (this.#ended) return false;
     try {
       if (this.#fullRejoin) await this.#startOver();
       else await this.#resume(reason);
