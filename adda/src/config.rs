@@ -49,7 +49,7 @@ pub(crate) struct Node {
 /// Why a configuration is no good. One line each: which key, from where, and how to mend it.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ConfigError {
-    #[error("config file {}: {source}", path.display())]
+    #[error("config file {} can't be read", path.display())]
     Unreadable { path: PathBuf, source: std::io::Error },
     #[error("config file {}: {message}", path.display())]
     NotToml { path: PathBuf, message: String },

@@ -1,7 +1,7 @@
 //! What people read on their terminal: the only file that writes to it.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line speaks this way")]
 
-use std::{net::SocketAddr, process::ExitCode};
+use std::{io::IsTerminal as _, net::SocketAddr, process::ExitCode};
 
 use qrcode::{QrCode, render::unicode};
 
@@ -60,11 +60,19 @@ pub(crate) fn banner(reachable: &Reachable<'_>) {
                 "           scan this; the phone warns once, since we signed the certificate\n"
             );
             if let Ok(code) = QrCode::new(&call) {
-                println!("{}", code.render::<unicode::Dense1x2>().build());
+                println!("{}", paint(&code.render::<unicode::Dense1x2>().build()));
             }
         }
     }
     println!("\nCtrl-C stops it.");
+}
+
+/// Dark on light whatever the terminal's colours, since not every camera reads the reverse.
+fn paint(code: &str) -> String {
+    if !std::io::stdout().is_terminal() {
+        return code.to_owned();
+    }
+    code.lines().map(|line| format!("\x1b[30;107m{line}\x1b[0m\n")).collect()
 }
 
 /// Addresses, and the ports each of them has.

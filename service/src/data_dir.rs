@@ -24,7 +24,7 @@ pub enum OpenError {
     )]
     InUse { path: PathBuf, pid: String },
     #[error(
-        "data directory {} can't be written: {source}. Make it writable, or choose another \
+        "data directory {} can't be written; make it writable, or choose another \
          with --data-dir", path.display()
     )]
     Unusable { path: PathBuf, source: io::Error },

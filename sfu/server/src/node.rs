@@ -36,7 +36,7 @@ pub struct Node {
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     #[error(
-        "media port {address}/udp can't be bound ({source}): stop what uses it, or choose another --port (media uses port + 2 and up)"
+        "media port {address}/udp can't be bound; stop what uses it, or choose another --port (media uses port + 2 and up)"
     )]
     Bind { address: SocketAddr, source: io::Error },
     #[error("{given} shards asked for: choose 1 to {SHARDS_MAX}")]
