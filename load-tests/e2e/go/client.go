@@ -10,6 +10,7 @@ import (
 	"github.com/livekit/protocol/livekit"
 	lksdk "github.com/livekit/server-sdk-go/v2"
 	"github.com/pion/webrtc/v4"
+	"github.com/pion/webrtc/v4/pkg/rtcerr"
 )
 
 // Client is one participant.
@@ -36,7 +37,7 @@ func (c *Client) Do(command *Command) (any, error) {
 	case "publish":
 		return c.publish(command.Opus)
 	case "unpublish":
-		return nil, c.room.LocalParticipant.UnpublishTrack(c.microphone.SID())
+		return nil, c.unpublish()
 	case "mute":
 		c.microphone.SetMuted(command.Muted)
 		return nil, nil
@@ -92,6 +93,16 @@ func (c *Client) publish(clip [][]byte) (any, error) {
 	c.silence = make(chan struct{})
 	go speak(track, clip, c.silence)
 	return Fields{"sid": c.microphone.SID()}, nil
+}
+
+// unpublish overlooks that SDK 2.16 removes the sender twice and reports the second time.
+func (c *Client) unpublish() error {
+	err := c.room.LocalParticipant.UnpublishTrack(c.microphone.SID())
+	var twice *rtcerr.InvalidAccessError
+	if errors.As(err, &twice) {
+		return nil
+	}
+	return err
 }
 
 func (c *Client) listen(identity string) any {

@@ -11,6 +11,9 @@ import (
 
 const frame = 20 * time.Millisecond
 
+// The SDK measures nothing: it is told how loud the clip is, in -dBov.
+var level uint8 = 15
+
 // speak sends the clip again and again until told to be silent.
 func speak(track *lksdk.LocalTrack, clip [][]byte, silence chan struct{}) {
 	ticker := time.NewTicker(frame)
@@ -21,7 +24,7 @@ func speak(track *lksdk.LocalTrack, clip [][]byte, silence chan struct{}) {
 			return
 		case <-ticker.C:
 			sample := media.Sample{Data: clip[number%len(clip)], Duration: frame}
-			_ = track.WriteSample(sample, nil)
+			_ = track.WriteSample(sample, &lksdk.SampleWriteOptions{AudioLevel: &level})
 		}
 	}
 }

@@ -1,1 +1,40 @@
-//! See ARCHITECTURE.md.
+//! The built executable and real clients, for tests that drive both over real sockets.
+//!
+//! `cargo xtask setup` installs the clients. Everything runs in a network of the tests' own when
+//! they may make one: Firefox needs an interface that isn't loopback, and no packet leaves it.
+
+#![expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "what fails here fails the test that called it"
+)]
+
+pub mod client;
+mod driver;
+pub mod http;
+pub mod kind;
+mod network;
+pub mod proxy;
+pub mod server;
+pub mod token;
+pub mod tone;
+
+use std::time::{Duration, Instant};
+
+/// How long anything may take to come true. Generous, since a build machine is slow and shared:
+/// what a test waits for arrives much sooner, or never.
+pub const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Enters the tests' own network. Every test calls this before it opens a socket.
+pub fn enter_network() {
+    network::enter();
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the tests' only clock: deadlines and how long it took"
+)]
+pub fn now() -> Instant {
+    Instant::now()
+}
