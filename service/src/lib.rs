@@ -5,6 +5,7 @@
 
 pub mod clock;
 pub mod data_dir;
+pub mod digest;
 pub mod health;
 pub mod http;
 pub mod limits;

@@ -32,28 +32,61 @@
 //! # }
 //! ```
 
+mod access;
+mod app;
 mod config;
+mod database;
+mod dev;
+mod echo;
+mod events;
+mod hub;
+mod keeper;
 mod limits;
 mod listen;
+mod metrics;
+mod owners;
+mod pages;
+mod problem;
+mod restore;
+mod router;
+mod rtc;
 pub mod tls;
+mod twirp;
 
 use std::sync::Arc;
 
 use anyhow::Context as _;
 use service::{health::Health, metrics::Registry, shutdown::Shutdown};
+use tokio::time::timeout;
+use tracing::debug;
 
+use self::{
+    app::App,
+    database::Database,
+    hub::{Cut, Dispatcher, Hub},
+    keeper::Keeper,
+    limits::{CUT_TIME, FAREWELL_TIME},
+    metrics::Metrics,
+    owners::Owners,
+};
 pub use config::{Config, Dev, Https, Listeners, SfuLink};
 
 /// A signaling node whose database is open and whose metrics are registered.
 #[derive(Debug)]
 pub struct Signaling {
     config: Config,
+    database: Database,
+    metrics: Metrics,
 }
 
 impl Signaling {
     /// Opens the database. What can go wrong at the start goes wrong here, before any port.
-    pub async fn open(config: Config, _registry: &mut Registry) -> anyhow::Result<Self> {
-        Ok(Self { config })
+    pub async fn open(config: Config, registry: &mut Registry) -> anyhow::Result<Self> {
+        let database = Database::open(&config.data_dir).await.with_context(|| {
+            format!("opening the database in {}", config.data_dir.path().display())
+        })?;
+        let metrics = Metrics::register(registry);
+        Ok(Self { config, database, metrics })
     }
 
     /// Serves until `shutdown`, then tells the SFU and every client, and returns within two
@@ -66,10 +99,67 @@ impl Signaling {
         registry: Registry,
         shutdown: Shutdown,
     ) -> anyhow::Result<()> {
-        let router = service::http::routes(health, Arc::new(registry));
-        let connections = listen::start(listeners, &router, &shutdown);
+        let Self { config, database, metrics } = self;
+        let (keeper, keeping) = Keeper::start(database.clone());
+        let (hub, dispatcher) =
+            Dispatcher::new(link, keeper.clone(), metrics.clone(), health.clone());
+        let dispatching = tokio::spawn(dispatcher.run());
+        let owners = Owners {
+            hub: hub.clone(),
+            database: database.clone(),
+            node: config.node,
+            health: health.clone(),
+        };
+        restore::rooms(&owners).await?;
+
+        let (keys, dev) = (config.keys, config.dev);
+        let app = App { keys, owners, keeper, metrics, dev, shutdown: shutdown.clone() };
+        let router = router::build(Arc::new(app), health.clone(), Arc::new(registry));
+        let mut connections = listen::start(listeners, router, &shutdown);
+
         shutdown.requested().await;
-        drop((connections, self.config));
-        link.commands.send(proto::control::Command::Shutdown).await.context("the SFU is gone")
+        health.unready("process", "stopping");
+        farewell(&hub, &shutdown).await;
+        let ended = async { while connections.join_next().await.is_some() {} };
+        if timeout(CUT_TIME, ended).await.is_err() {
+            debug!("connections were cut");
+        }
+        drop((connections, hub));
+        finish(dispatching, keeping, &database).await;
+        Ok(())
     }
+}
+
+/// Has the SFU tell every client why, and ends what is left after a while.
+async fn farewell(hub: &Hub, shutdown: &Shutdown) {
+    let last_words = async {
+        if hub.stop().await.is_err() {
+            debug!("SFU was gone before us");
+        }
+        hub.emptied().await;
+    };
+    tokio::select! {
+        () = last_words => {}
+        () = tokio::time::sleep(FAREWELL_TIME) => {}
+        () = shutdown.immediate() => {}
+    }
+    hub.cut_all(Cut::Stopping).await;
+    if timeout(CUT_TIME, hub.emptied()).await.is_err() {
+        debug!("sessions were cut");
+    }
+}
+
+/// Lets the tasks that own state end, and closes the database behind them.
+async fn finish(
+    dispatching: tokio::task::JoinHandle<()>,
+    keeping: tokio::task::JoinHandle<()>,
+    database: &Database,
+) {
+    // Sessions that would not end still hold a way to them: their time is up.
+    for mut task in [dispatching, keeping] {
+        if timeout(CUT_TIME, &mut task).await.is_err() {
+            task.abort();
+        }
+    }
+    database.close().await;
 }

@@ -25,6 +25,9 @@ pub(crate) const REQUEST_BODY_BYTES_MAX: usize = 256 * 1024;
 /// For a whole request body to arrive.
 pub(crate) const REQUEST_BODY_TIME: Duration = Duration::from_secs(10);
 
+/// How long a browser may remember what other origins are allowed.
+pub(crate) const CORS_AGE: Duration = Duration::from_secs(24 * 3600);
+
 // Joining.
 
 /// A join request after unpacking. The largest recorded one has 18.5 kB.
@@ -103,6 +106,9 @@ pub(crate) const DATABASE_TIME: Duration = Duration::from_secs(5);
 /// For `leave` messages to reach their clients. All of stopping takes less than two seconds.
 pub(crate) const FAREWELL_TIME: Duration = Duration::from_millis(1500);
 
+/// For each part that is left then: sockets, connections, tasks.
+pub(crate) const CUT_TIME: Duration = Duration::from_millis(100);
+
 // Certificate of `--lan`.
 
 /// Phones refuse certificates that live longer than 398 days.
@@ -115,3 +121,6 @@ pub(crate) const CERTIFICATE_RENEWAL: Duration = Duration::from_secs(30 * 24 * 3
 
 /// Life of a token that `/dev/token` signs.
 pub(crate) const DEV_TOKEN_LIFE: Duration = Duration::from_secs(6 * 3600);
+
+/// Longest name on such a token; an identity is made of it.
+pub(crate) const DEV_NAME_BYTES_MAX: usize = 64;

@@ -12,7 +12,7 @@ use service::shutdown::Shutdown;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpStream},
-    sync::Semaphore,
+    sync::{OwnedSemaphorePermit, Semaphore},
     task::JoinSet,
     time::timeout,
 };
@@ -35,9 +35,16 @@ pub(crate) enum Scheme {
     Tls,
 }
 
+/// One of the connections we may have. A request extension: a WebSocket outlives its request and
+/// keeps a clone.
+#[derive(Clone, Debug)]
+pub(crate) struct Slot {
+    _permit: Arc<OwnedSemaphorePermit>,
+}
+
 /// Serves `router` on every listener until `shutdown`; open connections are then left to end by
 /// themselves, and are cut when the returned set is dropped.
-pub(crate) fn start(listeners: Listeners, router: &Router, shutdown: &Shutdown) -> JoinSet<()> {
+pub(crate) fn start(listeners: Listeners, router: Router, shutdown: &Shutdown) -> JoinSet<()> {
     let slots = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     let acceptor = |tls, scheme| Acceptor {
         router: router.clone(),
@@ -71,26 +78,29 @@ impl Acceptor {
     async fn run(self, listener: TcpListener) {
         let mut connections = JoinSet::new();
         loop {
-            // A free slot comes before the next connection: what is too many waits in the backlog.
-            let Ok(slot) = self.slots.clone().acquire_owned().await else { return };
             tokio::select! {
                 biased;
                 () = self.shutdown.requested() => break,
                 Some(_ended) = connections.join_next() => {}
-                accepted = listener.accept() => match accepted {
-                    Ok((stream, peer)) => {
-                        let connection = self.connection(stream, peer);
-                        connections.spawn(async move {
-                            connection.await;
-                            drop(slot);
-                        });
-                    }
+                (slot, accepted) = self.accept(&listener) => match accepted {
+                    Ok((stream, peer)) => _ = connections.spawn(self.connection(stream, peer, slot)),
                     Err(error) => self.on_accept_failed(&error).await,
                 }
             }
         }
         drop(listener);
         while connections.join_next().await.is_some() {}
+    }
+
+    /// A free slot comes before the next connection: what is too many waits in the backlog.
+    async fn accept(
+        &self,
+        listener: &TcpListener,
+    ) -> (Option<Slot>, io::Result<(TcpStream, SocketAddr)>) {
+        let permit = self.slots.clone().acquire_owned().await;
+        // The semaphore is never closed.
+        let slot = permit.ok().map(|permit| Slot { _permit: Arc::new(permit) });
+        (slot, listener.accept().await)
     }
 
     /// Out of file descriptors, most likely: waiting for one to be freed beats spinning.
@@ -103,12 +113,14 @@ impl Acceptor {
         &self,
         stream: TcpStream,
         peer: SocketAddr,
+        slot: Option<Slot>,
     ) -> impl Future<Output = ()> + Send + 'static {
         let service = self
             .router
             .clone()
             .layer(axum::Extension(self.scheme))
-            .layer(axum::Extension(ConnectInfo(peer)));
+            .layer(axum::Extension(ConnectInfo(peer)))
+            .layer(axum::Extension(slot));
         let tls = self.tls.clone();
         let shutdown = self.shutdown.clone();
         async move {

@@ -1,0 +1,55 @@
+//! `POST /v1/rooms/{room}/echo`: invites the echo caller, so that nobody has to test a call alone.
+
+use std::sync::Arc;
+
+use axum::{
+    extract::{Path, State},
+    http::{HeaderMap, StatusCode},
+};
+use proto::control::{OperationError, RoomAction};
+
+use crate::{access, app::App, hub::AskError, problem::Problem};
+
+pub(crate) async fn invite(
+    State(app): State<Arc<App>>,
+    Path(name): Path<String>,
+    headers: HeaderMap,
+) -> Result<StatusCode, Problem> {
+    let token = access::bearer(&headers).ok().flatten().ok_or(NO_TOKEN)?;
+    let claims = access::verify(&app.keys, token).map_err(|_| NO_TOKEN)?;
+    let room = access::room_to_join(claims.grants.video.as_ref()).map_err(|_| OTHER_ROOM)?;
+    if room.as_str() != name {
+        return Err(OTHER_ROOM);
+    }
+    let found = app.owners.find(&room).await.map_err(|_| Problem::busy())?;
+    let (hold, _) = found.ok_or(EMPTY_ROOM)?;
+    match app.owners.hub.ask(&hold, |request| RoomAction::CallEcho { request }).await {
+        Ok(_reply) => Ok(StatusCode::ACCEPTED),
+        Err(AskError::Busy(_)) => Err(Problem::busy()),
+        Err(AskError::Refused(error)) => Err(problem_of(&error)),
+    }
+}
+
+const NO_TOKEN: Problem = Problem::new(
+    StatusCode::UNAUTHORIZED,
+    "Send a room token that is signed by a known key and has not expired, as Authorization: Bearer.",
+);
+
+const OTHER_ROOM: Problem =
+    Problem::new(StatusCode::FORBIDDEN, "The token doesn't let you join this room.");
+
+const EMPTY_ROOM: Problem =
+    Problem::new(StatusCode::NOT_FOUND, "Nobody is in this room. Join it first.");
+
+fn problem_of(error: &OperationError) -> Problem {
+    match error {
+        OperationError::NoSuchRoom
+        | OperationError::NoSuchParticipant
+        | OperationError::NoSuchTrack => EMPTY_ROOM,
+        OperationError::RemoteUnmute => {
+            Problem::new(StatusCode::CONFLICT, "The room doesn't allow this.")
+        }
+        OperationError::Invalid(detail) => Problem::new(StatusCode::CONFLICT, detail),
+        OperationError::Exhausted(detail) => Problem::new(StatusCode::TOO_MANY_REQUESTS, detail),
+    }
+}

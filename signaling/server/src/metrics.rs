@@ -1,0 +1,114 @@
+//! The names of this node's metrics.
+
+use std::{sync::atomic::AtomicI64, time::Duration};
+
+use prometheus_client::{
+    encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder},
+    metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
+};
+use proto::control::ConnectionFailure;
+use service::metrics::Registry;
+
+/// Counters and gauges, shared by reference: each is atomic.
+#[derive(Clone, Debug)]
+pub(crate) struct Metrics {
+    pub(crate) rooms: Gauge,
+    pub(crate) participants: Gauge,
+    pub(crate) sockets: Gauge<i64, AtomicI64>,
+    join_duration: Family<JoinLabels, Histogram, fn() -> Histogram>,
+    ice_failures: Family<FailureLabels, Counter>,
+}
+
+/// A part of joining, counted from the request's arrival.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Stage {
+    /// Until the token and the join request were judged.
+    Validate,
+    /// Until the join response was written.
+    Signal,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct JoinLabels {
+    stage: Stage,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct FailureLabels {
+    reason: Reason,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Reason(&'static str);
+
+impl Metrics {
+    pub(crate) fn register(registry: &mut Registry) -> Self {
+        let join_duration = Family::new_with_constructor(join_buckets as fn() -> Histogram);
+        let metrics = Self {
+            rooms: Gauge::default(),
+            participants: Gauge::default(),
+            sockets: Gauge::default(),
+            join_duration,
+            ice_failures: Family::default(),
+        };
+        registry.register("rooms", "Rooms that are live", metrics.rooms.clone());
+        registry.register(
+            "participants",
+            "Participants that have connected and not left",
+            metrics.participants.clone(),
+        );
+        registry.register("ws_connections", "Open signal sockets", metrics.sockets.clone());
+        registry.register(
+            "join_duration_seconds",
+            "From a join request's arrival to the end of each stage",
+            metrics.join_duration.clone(),
+        );
+        registry.register(
+            "ice_failures",
+            "Connections that failed, by likely cause",
+            metrics.ice_failures.clone(),
+        );
+        metrics
+    }
+
+    pub(crate) fn join_reached(&self, stage: Stage, after: Duration) {
+        self.join_duration.get_or_create(&JoinLabels { stage }).observe(after.as_secs_f64());
+    }
+
+    pub(crate) fn connection_failed(&self, cause: ConnectionFailure) {
+        let reason = Reason(label_of(cause));
+        self.ice_failures.get_or_create(&FailureLabels { reason }).inc();
+    }
+}
+
+/// The label value of a cause, also its name in logs.
+pub(crate) fn label_of(cause: ConnectionFailure) -> &'static str {
+    match cause {
+        ConnectionFailure::NoStunReceived => "no_stun_received",
+        ConnectionFailure::StunUnauthenticated => "stun_unauthenticated",
+        ConnectionFailure::DtlsTimeout => "dtls_timeout",
+        ConnectionFailure::DtlsFingerprint => "dtls_fingerprint",
+        ConnectionFailure::DtlsFailed => "dtls_failed",
+        ConnectionFailure::ConsentExpired => "consent_expired",
+    }
+}
+
+fn join_buckets() -> Histogram {
+    Histogram::new([0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0])
+}
+
+impl EncodeLabelValue for Stage {
+    fn encode(&self, encoder: &mut LabelValueEncoder) -> std::fmt::Result {
+        let name = match self {
+            Self::Validate => "validate",
+            Self::Signal => "signal",
+        };
+        EncodeLabelValue::encode(&name, encoder)
+    }
+}
+
+impl EncodeLabelValue for Reason {
+    fn encode(&self, encoder: &mut LabelValueEncoder) -> std::fmt::Result {
+        EncodeLabelValue::encode(&self.0, encoder)
+    }
+}
