@@ -35,6 +35,8 @@ pub(crate) const DATA_WAITING_MAX: usize = 32;
 
 /// Signal requests a client may send at once; a resume with many tracks is the largest burst.
 pub(crate) const SIGNAL_BURST_MAX: u32 = 200;
+/// Bytes told to everybody that cost as much as one request: 3 changes of 64 KiB at once.
+pub(crate) const SIGNAL_BYTES_PER_COST: usize = 1_024;
 /// Time that buys one more. 50 requests a second are more than any SDK sends.
 pub(crate) const SIGNAL_REFILL: Duration = Duration::from_millis(20);
 
@@ -43,6 +45,8 @@ pub(crate) const JOIN_TIMEOUT: Duration = Duration::from_secs(60);
 /// Time a participant stays without a WebSocket while its media is alive. SDKs give up after
 /// about 60 s.
 pub(crate) const SIGNAL_ABSENT_MAX: Duration = Duration::from_secs(120);
+/// Time for a client whose media has gone to say that it is leaving.
+pub(crate) const MEDIA_LOST_GRACE: Duration = Duration::from_secs(3);
 /// A client may hold its token this long before it is given a fresh one. LiveKit's.
 pub(crate) const TOKEN_REFRESH_INTERVAL: Duration = Duration::from_secs(300);
 /// How long a room waits for its first participant, in seconds. LiveKit's.

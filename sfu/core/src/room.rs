@@ -17,6 +17,7 @@ mod intake;
 mod join;
 pub(crate) mod leave;
 mod listener;
+mod lost;
 mod metadata;
 mod mute;
 mod offer;
@@ -148,6 +149,7 @@ impl Room {
         match timer {
             Timer::Join(_, sid) => self.on_join_timeout(sid, cx),
             Timer::Absence(_, sid) => self.on_absence(sid, cx),
+            Timer::MediaLost(_, sid) => self.end_lost(sid, cx),
             Timer::Token(_, sid) => self.on_token_age(sid, cx),
             Timer::Speakers(_) => self.on_speakers(cx),
             Timer::Pulse(_) => self.on_pulse(cx),

@@ -250,6 +250,7 @@ impl Shard {
             Timer::Reports(id) => self.on_reports(id),
             Timer::Join(room, _)
             | Timer::Absence(room, _)
+            | Timer::MediaLost(room, _)
             | Timer::Token(room, _)
             | Timer::Speakers(room)
             | Timer::Pulse(room)

@@ -13,6 +13,8 @@ pub(crate) enum Timer {
     Join(RoomId, ParticipantSid),
     /// Has its WebSocket come back?
     Absence(RoomId, ParticipantSid),
+    /// Has it left since its media went?
+    MediaLost(RoomId, ParticipantSid),
     /// Its token ages.
     Token(RoomId, ParticipantSid),
     /// Reports are due on this connection.

@@ -15,13 +15,13 @@ impl Budget {
         Self { left: SIGNAL_BURST_MAX, filled_at: now }
     }
 
-    /// Pays for one request; false when there is nothing left.
-    pub(super) fn spend(&mut self, now: Instant) -> bool {
+    /// Pays for a request; false when there isn't enough left.
+    pub(super) fn spend(&mut self, cost: u32, now: Instant) -> bool {
         let passed = now.saturating_duration_since(self.filled_at).as_nanos();
         let earned = u32::try_from(passed / SIGNAL_REFILL.as_nanos()).unwrap_or(u32::MAX);
         self.left = self.left.saturating_add(earned).min(SIGNAL_BURST_MAX);
         self.filled_at += SIGNAL_REFILL.saturating_mul(earned);
-        let Some(left) = self.left.checked_sub(1) else { return false };
+        let Some(left) = self.left.checked_sub(cost) else { return false };
         self.left = left;
         true
     }
@@ -36,10 +36,10 @@ mod tests {
         #[expect(clippy::disallowed_methods, reason = "any instant will do")]
         let start = Instant::now();
         let mut budget = Budget::new(start);
-        let burst = (0..1_000).take_while(|_| budget.spend(start)).count();
+        let burst = (0..1_000).take_while(|_| budget.spend(1, start)).count();
         assert_eq!(u32::try_from(burst), Ok(SIGNAL_BURST_MAX));
-        assert!(!budget.spend(start + SIGNAL_REFILL / 2));
-        assert!(budget.spend(start + SIGNAL_REFILL));
-        assert!(!budget.spend(start + SIGNAL_REFILL));
+        assert!(!budget.spend(1, start + SIGNAL_REFILL / 2));
+        assert!(budget.spend(1, start + SIGNAL_REFILL));
+        assert!(!budget.spend(1, start + SIGNAL_REFILL));
     }
 }

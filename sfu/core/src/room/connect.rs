@@ -1,10 +1,9 @@
 //! Opening peer connections, keeping them through ICE restarts, and what becomes of them.
 
 use proto::{
-    control::ConnectionFailure,
     data::{Channel, ChannelSide},
     ids::ParticipantSid,
-    livekit::{DisconnectReason, leave_request::Action, participant_info},
+    livekit::participant_info,
     sdp::{Peer, Setup},
 };
 
@@ -12,7 +11,10 @@ use crate::{
     Output, TransportAction, TransportEvent, TransportId,
     context::Context,
     limits::REPORT_INTERVAL,
-    room::{Room, connection::Connection, leave::Farewell},
+    room::{
+        Room,
+        connection::{Connection, State},
+    },
     timers::Timer,
 };
 
@@ -33,6 +35,8 @@ pub(super) enum Inapplicable {
     Fingerprint,
     /// We hold as many connections as we can.
     Exhausted,
+    /// It is for a connection that has failed for good.
+    Dead,
 }
 
 impl Room {
@@ -71,6 +75,9 @@ impl Room {
         let participant = self.participants.get_mut(&sid).ok_or(Inapplicable::Exhausted)?;
         let connection = participant.connections.publisher.as_mut();
         let connection = connection.ok_or(Inapplicable::Exhausted)?;
+        if connection.state == State::Dead {
+            return Err(Inapplicable::Dead);
+        }
         let restarts = connection.peer.as_ref().is_some_and(|known| known.ice != peer.ice);
         let known_before = connection.peer.is_some();
         if restarts {
@@ -105,7 +112,7 @@ impl Room {
     fn on_connected(&mut self, sid: ParticipantSid, id: TransportId, cx: &mut Context) {
         let Some(participant) = self.participants.get_mut(&sid) else { return };
         let Some(connection) = participant.connections.find_mut(id) else { return };
-        connection.is_connected = true;
+        connection.state = State::Connected;
         connection.heard_at = cx.now;
         let hears = participant.connections.downstream().is_some_and(|it| it.id == id);
         if hears {
@@ -137,39 +144,6 @@ impl Room {
         let Some(connection) = participant.connections.find_mut(id) else { return };
         for payload in connection.on_channel_open(channel) {
             cx.outbox.push_back(Output::Data { to: id, channel, payload });
-        }
-    }
-
-    /// A connection is beyond repair. Who was connected is told to start over; who never was
-    /// may still have another try before its time is up.
-    fn on_failed(
-        &mut self,
-        sid: ParticipantSid,
-        id: TransportId,
-        cause: ConnectionFailure,
-        cx: &mut Context,
-    ) {
-        let Some(participant) = self.participants.get_mut(&sid) else { return };
-        let Some(connection) = participant.connections.find_mut(id) else { return };
-        let was_connected = std::mem::take(&mut connection.is_connected);
-        participant.presence.failure.get_or_insert(cause);
-        match cause {
-            ConnectionFailure::NoStunReceived
-            | ConnectionFailure::StunUnauthenticated
-            | ConnectionFailure::DtlsTimeout
-                if !was_connected => {}
-            ConnectionFailure::NoStunReceived
-            | ConnectionFailure::StunUnauthenticated
-            | ConnectionFailure::DtlsTimeout
-            | ConnectionFailure::ConsentExpired => {
-                self.happened_failed(sid, cause, cx);
-                let farewell = Farewell::because(DisconnectReason::ConnectionTimeout);
-                self.dismiss(sid, farewell.then(Action::Reconnect), cx);
-            }
-            ConnectionFailure::DtlsFingerprint | ConnectionFailure::DtlsFailed => {
-                self.happened_failed(sid, cause, cx);
-                self.dismiss(sid, Farewell::because(DisconnectReason::JoinFailure), cx);
-            }
         }
     }
 }

@@ -25,7 +25,7 @@ pub(super) struct Connection {
     origin: Origin,
     /// The section that its description's candidates are in: its place and its name.
     pub(super) tagged: Option<(usize, Mid)>,
-    pub(super) is_connected: bool,
+    pub(super) state: State,
     open_channels: BTreeSet<Channel>,
     /// Reliable messages for a client whose channel is still opening.
     waiting: Vec<Bytes>,
@@ -47,13 +47,17 @@ impl Connection {
             // Firefox refuses ids from 2^62 on.
             origin: Origin { id: random.bits64() >> 2, version: 0 },
             tagged: None,
-            is_connected: false,
+            state: State::Opening,
             open_channels: BTreeSet::new(),
             waiting: Vec::new(),
             receiver_ssrc: ssrcs.take(),
             ssrcs,
             heard_at: now,
         }
+    }
+
+    pub(super) fn is_connected(&self) -> bool {
+        self.state == State::Connected
     }
 
     /// Names the next description of ours.
@@ -76,6 +80,15 @@ impl Connection {
         self.open_channels.insert(channel);
         if channel == Channel::Reliable { std::mem::take(&mut self.waiting) } else { Vec::new() }
     }
+}
+
+/// How far a connection has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum State {
+    Opening,
+    Connected,
+    /// It has failed for good.
+    Dead,
 }
 
 /// A participant's peer connections. The echo caller has none.
@@ -110,6 +123,11 @@ impl Connections {
 
     pub(super) fn find_mut(&mut self, id: TransportId) -> Option<&mut Connection> {
         self.iter_mut().find(|connection| connection.id == id)
+    }
+
+    /// Media flowed on one of them, and can't any more.
+    pub(super) fn is_broken(&self) -> bool {
+        self.iter().any(|connection| connection.state == State::Dead)
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &Connection> {

@@ -111,6 +111,9 @@ impl Room {
         let Some(sid) = self.sessions.remove(&session) else { return };
         let Some(participant) = self.participants.get_mut(&sid) else { return };
         participant.presence.session = None;
+        if participant.is_active() && participant.connections.is_broken() {
+            return self.end_lost(sid, cx);
+        }
         participant.presence.absent_since = Some(cx.now);
         cx.set_timer(cx.now + SIGNAL_ABSENT_MAX, Timer::Absence(self.id, sid));
     }

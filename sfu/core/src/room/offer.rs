@@ -66,7 +66,7 @@ impl Room {
         let farewell = match cause {
             Inapplicable::Setup => Farewell::because(DisconnectReason::MediaFailure),
             Inapplicable::Exhausted => Farewell::because(DisconnectReason::JoinFailure),
-            Inapplicable::Fingerprint => {
+            Inapplicable::Fingerprint | Inapplicable::Dead => {
                 Farewell::because(DisconnectReason::StateMismatch).then(Action::Reconnect)
             }
         };

@@ -38,13 +38,15 @@ impl Room {
         }
     }
 
-    /// Whom the client claims to be, if its token is that participant's and it speaks as before.
+    /// Whom the client claims to be, if its token is that participant's, it speaks as before, and
+    /// there is something to go on with.
     fn who_resumes(&self, join: &Join) -> Option<ParticipantSid> {
         let of_identity = self.identities.get(&join.identity).copied()?;
         let claimed = join.resume.and_then(|resume| resume.participant).unwrap_or(of_identity);
         let participant = self.participants.get(&of_identity)?;
-        let fits = claimed == of_identity && participant.connections.path == join.protocol;
-        fits.then_some(of_identity)
+        let connections = &participant.connections;
+        let fits = claimed == of_identity && connections.path == join.protocol;
+        (fits && !connections.is_broken()).then_some(of_identity)
     }
 
     fn attach(&mut self, sid: ParticipantSid, session: SessionId, cx: &mut Context) -> Simulated {

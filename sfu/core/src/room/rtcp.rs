@@ -141,7 +141,7 @@ impl Room {
     /// Our own number on a connection, if it can carry reports.
     fn reporting_ssrc(&self, sid: ParticipantSid, id: TransportId) -> Option<u32> {
         let mut connections = self.participants.get(&sid)?.connections.iter();
-        let connection = connections.find(|it| it.id == id && it.is_connected)?;
+        let connection = connections.find(|it| it.id == id && it.is_connected())?;
         Some(connection.receiver_ssrc)
     }
 

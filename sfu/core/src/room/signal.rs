@@ -11,6 +11,7 @@ use proto::{
 
 use crate::{
     context::Context,
+    limits::{SIGNAL_BURST_MAX, SIGNAL_BYTES_PER_COST},
     room::{Room, audience::Audience, leave::Farewell},
 };
 
@@ -23,12 +24,12 @@ impl Room {
     ) {
         let Some(sid) = self.sessions.get(&session).copied() else { return };
         let Some(participant) = self.participants.get_mut(&sid) else { return };
-        if !participant.budget.spend(cx.now) {
+        // A member of a later protocol reads as none, and is none of ours.
+        let Some(message) = request.message else { return };
+        if !participant.budget.spend(cost_of(&message), cx.now) {
             cx.stats.signals_refused += 1;
             return;
         }
-        // A member of a later protocol reads as none, and is none of ours.
-        let Some(message) = request.message else { return };
         self.on_request(sid, message, cx);
     }
 
@@ -127,4 +128,18 @@ impl Room {
         };
         self.tell(sid, Message::RequestResponse(response), cx);
     }
+}
+
+/// What goes to everybody, or takes long to read, costs more.
+fn cost_of(message: &Request) -> u32 {
+    let bytes = if let Request::UpdateMetadata(update) = message {
+        let attributes = update.attributes.iter().map(|(key, value)| key.len() + value.len());
+        update.metadata.len() + attributes.sum::<usize>()
+    } else if let Request::Offer(description) | Request::Answer(description) = message {
+        description.sdp.len() / 8
+    } else {
+        0
+    };
+    let cost = u32::try_from(bytes / SIGNAL_BYTES_PER_COST).unwrap_or(u32::MAX);
+    1 + cost.min(SIGNAL_BURST_MAX / 2)
 }

@@ -208,7 +208,7 @@ impl Room {
     pub(super) fn open_listeners(&mut self, sid: ParticipantSid, cx: &mut Context) {
         let Some(participant) = self.participants.get(&sid) else { return };
         let Some(connection) = participant.connections.downstream() else { return };
-        let (id, is_connected) = (connection.id, connection.is_connected);
+        let (id, is_connected) = (connection.id, connection.is_connected());
         let carried = participant.hearing.slots.carried().map(|(_, track)| track);
         let wishes = &participant.hearing.subscriptions;
         let gates: Vec<(TrackSid, bool)> = carried

@@ -163,6 +163,22 @@ fn a_flood_of_requests_is_refused_and_counted() {
 }
 
 #[test]
+fn what_is_told_to_everybody_costs_by_its_size() {
+    let mut world = World::new();
+    let mut alice = Client::join(&mut world, "alice");
+    let request = UpdateParticipantMetadata { metadata: "x".repeat(60_000), ..Default::default() };
+    for _ in 0..20 {
+        alice.send(&mut world, Request::UpdateMetadata(request.clone()));
+    }
+    assert!(alice.updates().len() <= 4);
+    world.advance(Duration::from_secs(10));
+    let huge = UpdateParticipantMetadata { metadata: "x".repeat(600_000), ..request };
+    responses(&mut alice);
+    alice.send(&mut world, Request::UpdateMetadata(huge));
+    assert_eq!(responses(&mut alice)[0].reason(), Reason::LimitExceeded);
+}
+
+#[test]
 fn tracks_of_one_participant_are_bounded() {
     let mut world = World::new();
     let mut alice = Client::join(&mut world, "alice");

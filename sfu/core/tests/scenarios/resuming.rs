@@ -188,11 +188,62 @@ fn lost_media_without_a_socket_is_a_timeout() {
     assert_eq!(seconds, Some(0));
 }
 
+/// The order in which a browser tab that closes is seen to go.
+#[test]
+fn lost_media_and_then_a_lost_socket_is_a_timeout_at_once() {
+    let (mut world, alice, mut bob) = call(SignalPath::OneConnection);
+    let id = alice.upstream(&world);
+    world.transport(id, TransportEvent::Failed(ConnectionFailure::ConsentExpired));
+    world.disconnect(alice.session);
+    bob.follow(&mut world);
+    let gone = bob.updates().pop().unwrap();
+    assert_eq!(gone.disconnect_reason(), DisconnectReason::ConnectionTimeout);
+}
+
+#[test]
+fn a_leave_counts_though_media_went_first() {
+    let (mut world, mut alice, mut bob) = call(SignalPath::OneConnection);
+    let id = alice.upstream(&world);
+    world.transport(id, TransportEvent::Failed(ConnectionFailure::ConsentExpired));
+    world.advance(Duration::from_secs(1));
+    alice.send(&mut world, signal_request::Message::Leave(Default::default()));
+    assert_eq!(alice.leaves()[0].reason(), DisconnectReason::ClientInitiated);
+    bob.follow(&mut world);
+    let gone = bob.updates().pop().unwrap();
+    assert_eq!(gone.disconnect_reason(), DisconnectReason::ClientInitiated);
+    assert!(!world.whats().iter().any(|what| matches!(what, What::ConnectionFailed { .. })));
+}
+
+#[test]
+fn nothing_is_sent_on_a_connection_that_failed() {
+    let (mut world, alice, mut bob) = call(SignalPath::OneConnection);
+    bob.publish(&mut world);
+    let mut alice = alice;
+    alice.follow(&mut world);
+    assert_eq!(bob.speak(&mut world).len(), 1);
+    let id = alice.upstream(&world);
+    world.transport(id, TransportEvent::Failed(ConnectionFailure::ConsentExpired));
+    assert!(bob.speak(&mut world).is_empty());
+}
+
+#[test]
+fn what_has_failed_for_good_is_not_resumed() {
+    let (mut world, mut alice, _bob) = call(SignalPath::OneConnection);
+    let id = alice.upstream(&world);
+    world.transport(id, TransportEvent::Failed(ConnectionFailure::ConsentExpired));
+    alice.session = world.new_session();
+    let resume = Some(Resume { participant: None, reason: 0 });
+    let join = proto::control::Join { resume, ..alice.join_request() };
+    alice.enter(&mut world, join);
+    assert_eq!(alice.leaves()[0].action(), Action::Reconnect);
+}
+
 #[test]
 fn lost_media_with_a_socket_starts_over() {
     let (mut world, mut alice, _bob) = call(SignalPath::OneConnection);
     let id = alice.upstream(&world);
     world.transport(id, TransportEvent::Failed(ConnectionFailure::ConsentExpired));
+    world.advance(Duration::from_secs(3));
     alice.follow(&mut world);
     let leave = alice.leaves().remove(0);
     assert_eq!(leave.reason(), DisconnectReason::ConnectionTimeout);
