@@ -1,7 +1,7 @@
 // How we get into a room: with the token in the address, or with one that a development server gives away.
 
 /** The server gave no token. `missing` when it gives none to anybody. */
-export class TokenError extends Error {
+class TokenError extends Error {
   constructor(message, missing) {
     super(message);
     this.reason = missing ? 'token' : 'unreachable';

@@ -84,6 +84,3 @@ export function enumName(type, number) {
   for (const [name, value] of enums.get(type)) if (value === number) return name;
   return number;
 }
-
-/** The member that an absent enum stands for. */
-export const enumDefault = (type) => enumName(type, 0);

@@ -4,7 +4,7 @@ const CLEAN_UP_KEY = 'adda.cleanUp';
 const DEVICE_KEY = 'adda.microphone';
 
 /** `reason`: denied, missing, busy, insecure or failed. */
-export class MicrophoneError extends Error {
+class MicrophoneError extends Error {
   constructor(reason) {
     super(`microphone: ${reason}`);
     this.reason = reason;

@@ -14,7 +14,7 @@ const DEPTH_MAX = 16;
 const utf8 = new TextEncoder();
 const text = new TextDecoder('utf-8', { fatal: true });
 
-export class MalformedFrame extends Error {}
+class MalformedFrame extends Error {}
 
 export function encode(type, value) {
   const out = [];

@@ -17,7 +17,7 @@ const DISCONNECTED_PATIENCE_MS = 1000;
 const PUBLISH_TIMEOUT_MS = 10_000;
 
 /** The server ended the call, or the attempt. */
-export class LeaveError extends Error {
+class LeaveError extends Error {
   constructor({ reason, action }) {
     super(`the server said leave: ${reason ?? 'UNKNOWN_REASON'}`);
     this.reason = reason ?? 'UNKNOWN_REASON';
@@ -218,7 +218,7 @@ export class Session {
 
   #onMessage(kind, value) {
     if (kind === 'answer') this.#peer.answer(value);
-    else if (kind === 'trickle') this.#peer.addCandidate(JSON.parse(value.candidateInit));
+    else if (kind === 'trickle') this.#onTrickle(value);
     else if (kind === 'mediaSectionsRequirement') this.#onSectionsRequired(value);
     else if (kind === 'trackPublished') this.#onPublished(value);
     else if (kind === 'refreshToken') this.#token = value;
@@ -230,6 +230,14 @@ export class Session {
   #onSectionsRequired({ numAudios }) {
     this.#peer.addReceiveSections(numAudios ?? 0);
     this.#peer.negotiate();
+  }
+
+  #onTrickle({ candidateInit }) {
+    try {
+      this.#peer.addCandidate(JSON.parse(candidateInit));
+    } catch {
+      // One unreadable candidate leaves the others.
+    }
   }
 
   #onReconnect({ iceServers, serverInfo }) {
