@@ -51,8 +51,11 @@ pub(crate) const OUTGOING_MESSAGES_MAX: usize = 256;
 /// Between two WebSocket pings of ours.
 pub(crate) const PING_INTERVAL: Duration = Duration::from_secs(10);
 
-/// Without any frame from the client, pongs included, the socket is dead.
-pub(crate) const SILENCE_MAX: Duration = Duration::from_secs(35);
+/// Pings after which a client that sent nothing at all, not even a pong, is gone.
+pub(crate) const UNANSWERED_PINGS_MAX: u32 = 3;
+
+/// For one message to leave for a socket that doesn't drain.
+pub(crate) const WRITE_TIME: Duration = Duration::from_secs(30);
 
 /// For a close frame to get out and the client's to come back.
 pub(crate) const CLOSE_TIME: Duration = Duration::from_secs(5);

@@ -43,7 +43,10 @@ use super::{
 use crate::{
     app::App,
     hub::{Busy, Cut, Hold, Mailbox, Outgoing},
-    limits::{CLOSE_TIME, MESSAGE_BYTES_MAX, PING_INTERVAL, REFRESHED_TOKEN_LIFE_MIN, SILENCE_MAX},
+    limits::{
+        CLOSE_TIME, MESSAGE_BYTES_MAX, PING_INTERVAL, REFRESHED_TOKEN_LIFE_MIN,
+        UNANSWERED_PINGS_MAX, WRITE_TIME,
+    },
     metrics::Stage,
 };
 
@@ -60,7 +63,8 @@ pub(super) struct Session {
     format: Format,
     budget: Budget,
     arrived: Instant,
-    heard: Instant,
+    /// Pings since anything was heard of the client.
+    unanswered_pings: u32,
 }
 
 /// How a session ended.
@@ -93,7 +97,7 @@ impl Session {
             format: admitted.parameters.format,
             budget: Budget::new(arrived),
             arrived,
-            heard: arrived,
+            unanswered_pings: 0,
         }
     }
 
@@ -149,9 +153,10 @@ impl Session {
                     self.on_message(socket, &mut cut, message).await?;
                 }
                 _ = pings.tick() => {
-                    if self.heard.elapsed() > SILENCE_MAX {
+                    if self.unanswered_pings >= UNANSWERED_PINGS_MAX {
                         return Err(End::Refused(CloseCode::Policy, "nothing was heard of you"));
                     }
+                    self.unanswered_pings += 1;
                     write(socket, &mut cut, Message::Ping(Vec::new().into())).await?;
                 }
             }
@@ -196,8 +201,8 @@ impl Session {
         cut: &mut mpsc::Receiver<Cut>,
         message: Message,
     ) -> Result<(), End> {
-        self.heard = clock::now();
-        self.budget.spend(message.len(), self.heard)?;
+        self.unanswered_pings = 0;
+        self.budget.spend(message.len(), clock::now())?;
         let request = match message {
             Message::Binary(bytes) => frame::decode_binary(&bytes)?,
             Message::Text(text) => {
@@ -268,7 +273,7 @@ async fn write(
     tokio::select! {
         biased;
         Some(cut) = cut.recv() => Err(End::Cut(cut)),
-        sent = timeout(SILENCE_MAX, socket.send(message)) => match sent {
+        sent = timeout(WRITE_TIME, socket.send(message)) => match sent {
             Ok(Ok(())) => Ok(()),
             Ok(Err(SocketError::WriteBufferFull(_))) => Err(End::Cut(Cut::TooSlow)),
             Ok(Err(_)) | Err(_) => Err(End::Gone),
