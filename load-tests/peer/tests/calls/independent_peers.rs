@@ -19,7 +19,7 @@ async fn two_webrtc_rs_peers_hear_each_other_byte_for_byte() {
     let server = Server::start().await;
     let mut talk = Talk::begin(&server, "voices").await;
 
-    let (heard, ()) = talk.go_on(300, async |_| {}).await;
+    let (heard, ()) = talk.go_on(250, async |_| {}).await;
 
     for one in heard {
         one.assert_unharmed(Duration::from_millis(500));

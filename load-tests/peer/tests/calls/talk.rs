@@ -145,7 +145,9 @@ async fn next_sound(listener: &mut Participant, patience: Duration) -> Option<So
         loop {
             match listener.next_event().await.expect("the call goes on") {
                 Event::Sound(sound) => return sound,
-                Event::Failed | Event::Ended(_) => panic!("a peer was thrown out"),
+                Event::Failed | Event::Ended(_) => {
+                    panic!("the server threw a peer out, or is gone")
+                }
                 Event::Joined { .. }
                 | Event::Connected
                 | Event::ChannelOpen(_)
