@@ -6,8 +6,8 @@ use std::time::Duration;
 /// stack drop sound, which a test would count as the server's loss.
 pub(crate) const EVENTS_QUEUED_MAX: usize = 16_384;
 
-/// Requests to the session, which answers each before the next.
-pub(crate) const REQUESTS_QUEUED_MAX: usize = 8;
+/// Tracks that wait for the session to ask for them.
+pub(crate) const PUBLICATIONS_QUEUED_MAX: usize = 8;
 
 /// How long joining may take, the media path and its channels included. A shared machine is slow.
 pub(crate) const JOIN_TIMEOUT: Duration = Duration::from_secs(20);

@@ -1,6 +1,6 @@
 //! A participant of a call: what it can do, and what happens to it.
 
-use std::{collections::VecDeque, future::Future, net::SocketAddr, sync::Arc, time::Duration};
+use std::{collections::VecDeque, future::Future, net::SocketAddr, time::Duration};
 
 use anyhow::{Context as _, Result, bail};
 use bytes::{Bytes, BytesMut};
@@ -9,21 +9,19 @@ use tokio::{
     sync::{mpsc, oneshot},
     time::{Instant, timeout},
 };
-use webrtc::peer_connection::PeerConnection;
 
 use crate::{
     connection::{self, Channels},
-    limits::{EVENTS_QUEUED_MAX, JOIN_TIMEOUT, PUBLISH_TIMEOUT, REQUESTS_QUEUED_MAX},
+    limits::{EVENTS_QUEUED_MAX, JOIN_TIMEOUT, PUBLICATIONS_QUEUED_MAX, PUBLISH_TIMEOUT},
     microphone::Microphone,
-    session::{self, Request},
+    session::{self, Publication},
 };
 
-/// Somebody in a room.
+/// Somebody in a room. Leaves when dropped.
 pub struct Participant {
     sid: String,
-    connection: Arc<dyn PeerConnection>,
     channels: Channels,
-    requests: mpsc::Sender<Request>,
+    publications: mpsc::Sender<Publication>,
     events: mpsc::Receiver<Event>,
     /// Events that came while something else was awaited.
     unseen: VecDeque<Event>,
@@ -67,12 +65,12 @@ impl Participant {
 
     async fn try_join(server: SocketAddr, token: &str) -> Result<Self> {
         let (events, received) = mpsc::channel(EVENTS_QUEUED_MAX);
-        let (requests, asked) = mpsc::channel(REQUESTS_QUEUED_MAX);
+        let (publications, asked) = mpsc::channel(PUBLICATIONS_QUEUED_MAX);
         let (connection, channels) = connection::open(events.clone()).await?;
-        session::start(server, token, Arc::clone(&connection), asked, events).await?;
+        session::start(server, token, connection, asked, events).await?;
         let unseen = VecDeque::new();
         let sid = String::new();
-        let mut joined = Self { sid, connection, channels, requests, events: received, unseen };
+        let mut joined = Self { sid, channels, publications, events: received, unseen };
         joined.settle().await?;
         Ok(joined)
     }
@@ -103,8 +101,8 @@ impl Participant {
         let cid = format!("microphone-{ssrc}");
         let microphone = Microphone::new(&cid, ssrc);
         let (published, is_published) = oneshot::channel();
-        let request = Request::Publish { cid, track: microphone.track(), published };
-        self.requests.send(request).await?;
+        let publication = Publication { cid, track: microphone.track(), published };
+        self.publications.send(publication).await?;
         let answered = async { is_published.await.context("the session ended") };
         in_time(PUBLISH_TIMEOUT, "publishing", answered).await?;
         Ok(microphone)
@@ -126,14 +124,6 @@ impl Participant {
 
     async fn receive(&mut self) -> Result<Event> {
         self.events.recv().await.context("the session ended")
-    }
-
-    /// Leaves the room.
-    pub async fn leave(self) -> Result<()> {
-        // A session that ended by itself has nobody to tell.
-        let _ = self.requests.send(Request::Leave).await;
-        self.connection.close().await?;
-        Ok(())
     }
 }
 

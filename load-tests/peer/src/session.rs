@@ -23,10 +23,11 @@ use crate::{
 /// The protocol version that LiveKit's Rust SDK says.
 const PROTOCOL: i32 = 16;
 
-/// What a participant asks of its session.
-pub(crate) enum Request {
-    Publish { cid: String, track: Arc<dyn TrackLocal>, published: oneshot::Sender<()> },
-    Leave,
+/// A track to publish, and who waits until it may be spoken into.
+pub(crate) struct Publication {
+    pub(crate) cid: String,
+    pub(crate) track: Arc<dyn TrackLocal>,
+    pub(crate) published: oneshot::Sender<()>,
 }
 
 struct Session {
@@ -39,7 +40,7 @@ struct Session {
     /// Something changed since the latest offer.
     is_stale: bool,
     /// Tracks that the server has yet to admit, by our name for them.
-    asked: BTreeMap<String, (Arc<dyn TrackLocal>, oneshot::Sender<()>)>,
+    asked: BTreeMap<String, Publication>,
     /// Who waits for the answer to a coming offer.
     admitted: Vec<oneshot::Sender<()>>,
 }
@@ -49,7 +50,7 @@ pub(crate) async fn start(
     server: SocketAddr,
     token: &str,
     connection: Arc<dyn PeerConnection>,
-    requests: mpsc::Receiver<Request>,
+    publications: mpsc::Receiver<Publication>,
     events: mpsc::Sender<Event>,
 ) -> Result<()> {
     let offer = 1;
@@ -73,7 +74,7 @@ pub(crate) async fn start(
         asked: BTreeMap::new(),
         admitted: Vec::new(),
     };
-    tokio::spawn(session.run(requests));
+    tokio::spawn(session.run(publications));
     Ok(())
 }
 
@@ -87,14 +88,12 @@ async fn describe(connection: &dyn PeerConnection, id: u32) -> Result<SessionDes
 }
 
 impl Session {
-    async fn run(mut self, mut requests: mpsc::Receiver<Request>) {
+    async fn run(mut self, mut publications: mpsc::Receiver<Publication>) {
         let reason = loop {
             let step = tokio::select! {
-                request = requests.recv() => match request {
-                    Some(Request::Publish { cid, track, published }) => {
-                        self.on_publish(cid, track, published).await
-                    }
-                    Some(Request::Leave) | None => {
+                publication = publications.recv() => match publication {
+                    Some(publication) => self.on_publish(publication).await,
+                    None => {
                         let leave = signal_request::Message::Leave(LeaveRequest::default());
                         // Whether it arrives or not, we are gone.
                         let _ = self.signal.send(leave).await;
@@ -132,29 +131,24 @@ impl Session {
         }
     }
 
-    async fn on_publish(
-        &mut self,
-        cid: String,
-        track: Arc<dyn TrackLocal>,
-        published: oneshot::Sender<()>,
-    ) -> Result<()> {
+    async fn on_publish(&mut self, publication: Publication) -> Result<()> {
         let request = AddTrackRequest {
-            cid: cid.clone(),
+            cid: publication.cid.clone(),
             name: "microphone".to_owned(),
             r#type: TrackType::Audio.into(),
             source: TrackSource::Microphone.into(),
             disable_red: true,
             ..Default::default()
         };
-        self.asked.insert(cid, (track, published));
+        self.asked.insert(publication.cid.clone(), publication);
         self.signal.send(signal_request::Message::AddTrack(request)).await
     }
 
     async fn on_admitted(&mut self, cid: &str) -> Result<()> {
-        let Some((track, published)) = self.asked.remove(cid) else { return Ok(()) };
+        let Some(publication) = self.asked.remove(cid) else { return Ok(()) };
         let init = in_direction(RTCRtpTransceiverDirection::Sendonly);
-        self.connection.add_transceiver_from_track(track, Some(init)).await?;
-        self.admitted.push(published);
+        self.connection.add_transceiver_from_track(publication.track, Some(init)).await?;
+        self.admitted.push(publication.published);
         self.offer().await
     }
 
