@@ -1,0 +1,76 @@
+//! What to load a server with.
+
+use std::time::Duration;
+
+use crate::limits::SECTIONS_MAX;
+
+/// A load, and where to put it.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// `ws://host:port`.
+    pub url: String,
+    pub key: String,
+    pub secret: String,
+    pub rooms: u32,
+    /// Publish, and hear nobody. In each room.
+    pub talkers: u32,
+    /// Hear every talker of their room, and publish nothing. In each room.
+    pub listeners: u32,
+    /// Pace of joining, talkers first.
+    pub joins_per_second: f64,
+    /// Between the last join and the first window.
+    pub warm_up: Duration,
+    /// Length of one window of measurement.
+    pub window: Duration,
+    pub windows: u32,
+    pub path: SignalPath,
+    /// Threads that carry the callers.
+    pub threads: usize,
+    /// The server's process, if it runs on this machine: its CPU time and memory are reported.
+    pub server_pid: Option<u32>,
+}
+
+/// How callers signal.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SignalPath {
+    /// `/rtc/v1`: one peer connection, the client offers.
+    #[default]
+    OneConnection,
+    /// `/rtc`: a publisher connection and a subscriber connection, on which the server offers.
+    TwoConnections,
+}
+
+/// Options that make no load.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidOptions {
+    #[error("the URL must start with ws://")]
+    Url,
+    #[error("there must be a room, a talker, a listener, a thread and a window")]
+    Nothing,
+    #[error("at most {SECTIONS_MAX} talkers fit one room")]
+    Talkers,
+    #[error("the pace must be a positive number of joins per second")]
+    Pace,
+}
+
+impl Options {
+    pub(crate) fn check(&self) -> Result<(), InvalidOptions> {
+        let counts = [self.rooms, self.talkers, self.listeners, self.windows];
+        if !self.url.starts_with("ws://") {
+            Err(InvalidOptions::Url)
+        } else if counts.contains(&0) || self.threads == 0 || self.window.is_zero() {
+            Err(InvalidOptions::Nothing)
+        } else if self.talkers > SECTIONS_MAX {
+            Err(InvalidOptions::Talkers)
+        } else if !(self.joins_per_second.is_finite() && self.joins_per_second > 0.0) {
+            Err(InvalidOptions::Pace)
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Talker-to-listener streams that there should be.
+    pub(crate) fn streams(&self) -> u64 {
+        u64::from(self.rooms) * u64::from(self.talkers) * u64::from(self.listeners)
+    }
+}
