@@ -11,7 +11,7 @@ pub struct Config {
     /// Names the node in what clients are told about the server.
     pub node_id: String,
     pub region: String,
-    /// The server's version; clients refuse a server that states none.
+    /// Our own version, for people who look at what a client was told.
     pub version: &'static str,
     /// Where this shard's media socket is reached, preferred first.
     pub candidates: Vec<SocketAddr>,

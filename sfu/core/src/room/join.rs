@@ -25,6 +25,9 @@ use crate::{
 
 /// The version of LiveKit's protocol whose messages we speak.
 const PROTOCOL: i32 = 17;
+/// The LiveKit server that we behave like. SDKs go by it: below 1.8.0 they make no remote
+/// procedure calls.
+const COMPATIBLE_VERSION: &str = "1.13.3";
 
 impl Room {
     pub(super) fn on_join(&mut self, join: Join, cx: &mut Context) {
@@ -101,7 +104,7 @@ impl Room {
             room: Some(self.info()),
             participant: self.info_of(sid),
             other_participants: others,
-            server_version: cx.config.version.to_owned(),
+            server_version: COMPATIBLE_VERSION.to_owned(),
             ice_servers: cx.config.ice_servers.clone(),
             subscriber_primary: participant.connections.path == SignalPath::TwoConnections,
             server_region: cx.config.region.clone(),
@@ -144,7 +147,8 @@ pub(super) fn send_to_start_over(session: SessionId, cx: &mut Context) {
 pub(super) fn server_info(cx: &Context) -> ServerInfo {
     ServerInfo {
         edition: Edition::Standard.into(),
-        version: cx.config.version.to_owned(),
+        version: COMPATIBLE_VERSION.to_owned(),
+        debug_info: format!("adda {}", cx.config.version),
         protocol: PROTOCOL,
         region: cx.config.region.clone(),
         node_id: cx.config.node_id.clone(),

@@ -65,8 +65,9 @@ impl Room {
         let mut steps: BTreeMap<ParticipantSid, u8> = BTreeMap::new();
         for track in self.tracks.iter_mut() {
             if let Some(level) = track.speech.settle(track.info.muted) {
+                let told = self.speakers.told.get(&track.owner).copied();
                 let step = steps.entry(track.owner).or_default();
-                *step = (*step).max(in_steps(level));
+                *step = (*step).max(in_steps(level, told));
             }
         }
         if let Some((sid, _)) = self.speakers.simulated.filter(|(_, until)| *until > now) {
@@ -97,11 +98,31 @@ impl Room {
     }
 }
 
-fn in_steps(level: f32) -> u8 {
-    (1..STEPS).find(|step| level <= f32::from(*step) / f32::from(STEPS)).unwrap_or(STEPS)
+/// A level in eighths, rounded up. What was told stands until the level has left it by half an
+/// eighth, so that a voice on the edge of two isn't told again and again.
+fn in_steps(level: f32, told: Option<u8>) -> u8 {
+    let eighths = level * f32::from(STEPS);
+    let holds = |told: &u8| (eighths - f32::from(*told) + 0.5).abs() <= 1.0;
+    let rounded = || (1..STEPS).find(|step| eighths <= f32::from(*step)).unwrap_or(STEPS);
+    told.filter(holds).unwrap_or_else(rounded)
 }
 
 fn speaker(sid: ParticipantSid, step: u8) -> SpeakerInfo {
     let level = f32::from(step) / f32::from(STEPS);
     SpeakerInfo { sid: sid.to_string(), level, active: step > 0 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_level_on_the_edge_of_two_steps_is_not_told_again_and_again() {
+        assert_eq!(in_steps(0.10, None), 1);
+        assert_eq!(in_steps(0.13, Some(1)), 1);
+        assert_eq!(in_steps(0.12, Some(2)), 2);
+        assert_eq!(in_steps(0.30, Some(1)), 3);
+        assert_eq!(in_steps(0.05, Some(2)), 1);
+        assert_eq!(in_steps(1.0, None), STEPS);
+    }
 }

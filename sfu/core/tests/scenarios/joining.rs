@@ -23,7 +23,8 @@ fn a_join_is_answered_by_what_sdks_need_in_the_order_they_need_it() {
     assert!(matches!(alice.log[..], [Message::Join(_), Message::Answer(_), Message::Trickle(_)]));
     assert_eq!(world.refreshed.len(), 1);
     let joined = alice.joined.as_ref().unwrap();
-    assert_eq!(joined.server_info.as_ref().unwrap().version, "0.1.0");
+    let server = joined.server_info.as_ref().unwrap();
+    assert_eq!((server.version.as_str(), server.debug_info.as_str()), ("1.13.3", "adda 0.1.0"));
     assert_eq!((joined.ping_interval, joined.ping_timeout), (5, 15));
     assert_eq!(joined.room.as_ref().unwrap().name, "demo");
     assert!(joined.fast_publish && !joined.subscriber_primary);
