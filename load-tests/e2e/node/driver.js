@@ -1,7 +1,5 @@
-// Reads commands as JSON lines from standard input and lets clients in browser pages perform them.
-// `node driver.js chromium|firefox`. Ends when its input ends.
-import readline from 'node:readline';
-
+// Lets clients in browser pages perform commands: `node driver.js chromium|firefox`.
+import { serve, write } from './lines.js';
 import { servePage } from './server.js';
 
 const [, , name] = process.argv;
@@ -10,10 +8,6 @@ const { open } = await import(`./${name}.js`);
 const url = await servePage();
 const browser = await open();
 const pages = new Map(); // client → promise of its page
-
-function write(line) {
-  process.stdout.write(`${JSON.stringify(line)}\n`);
-}
 
 async function openPage(client) {
   const page = await browser.newPage((event) => write({ client, ...event }));
@@ -34,15 +28,4 @@ async function perform(command) {
   return page.evaluate((given) => window.perform(given), command);
 }
 
-const lines = readline.createInterface({ input: process.stdin });
-lines.on('line', (line) => {
-  const command = JSON.parse(line);
-  perform(command)
-    .catch((error) => ({ error: String(error) }))
-    .then((answer) => write({ id: command.id, ...answer }));
-});
-lines.on('close', async () => {
-  await browser.close();
-  process.exit(0);
-});
-write({ ready: true });
+serve(perform, () => browser.close());

@@ -3,6 +3,7 @@
 use std::{
     collections::BTreeMap,
     io::{BufRead, BufReader, Write},
+    path::PathBuf,
     process::{ChildStdin, Command, Stdio},
     sync::{
         OnceLock,
@@ -13,7 +14,10 @@ use std::{
 
 use serde_json::{Value, json};
 
-use crate::{PATIENCE, kind::Kind};
+use crate::{
+    PATIENCE,
+    kind::{self, Kind},
+};
 
 /// Hands commands to one driver process. Everybody who plays this kind shares it; it ends when
 /// this process does.
@@ -45,11 +49,16 @@ impl Driver {
             Kind::Go => &GO,
             Kind::Python | Kind::PythonV0 => &PYTHON,
         };
-        driver.get_or_init(|| Self::start(kind))
+        driver.get_or_init(|| Self::start(kind.driver()))
     }
 
-    fn start(kind: Kind) -> Self {
-        let (program, arguments) = kind.driver();
+    /// The driver of whole call pages, which are no SDK.
+    pub(crate) fn of_call_pages() -> &'static Self {
+        static CALLERS: OnceLock<Driver> = OnceLock::new();
+        CALLERS.get_or_init(|| Self::start(kind::call_page_driver()))
+    }
+
+    fn start((program, arguments): (PathBuf, Vec<PathBuf>)) -> Self {
         let mut child = Command::new(&program)
             .args(arguments)
             .stdin(Stdio::piped())

@@ -53,3 +53,9 @@ impl Kind {
         if self == Self::Go && !known.contains(&reason) { "OTHER" } else { reason }
     }
 }
+
+/// The program that drives browsers on the call page.
+pub(crate) fn call_page_driver() -> (PathBuf, Vec<PathBuf>) {
+    let here = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    ("node".into(), vec![here.join("node/caller.js")])
+}

@@ -10,11 +10,13 @@
     reason = "what fails here fails the test that called it"
 )]
 
+pub mod caller;
 pub mod client;
 mod driver;
 pub mod http;
 pub mod kind;
 mod network;
+pub mod peer;
 pub mod proxy;
 pub mod server;
 pub mod token;
@@ -37,4 +39,10 @@ pub fn enter_network() {
 )]
 pub fn now() -> Instant {
     Instant::now()
+}
+
+/// Lets time pass: for what must *not* happen meanwhile, and nothing else.
+pub fn wait(span: Duration) {
+    let (_keep, never) = std::sync::mpsc::channel::<()>();
+    let _ = never.recv_timeout(span);
 }

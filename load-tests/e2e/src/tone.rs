@@ -1,10 +1,11 @@
 //! Tones as Opus, for clients that don't do it themselves, and the ear that tells them apart.
 
-use std::f64::consts::TAU;
+use std::{f64::consts::TAU, io::Write};
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use opus::{Application, Channels, Decoder, Encoder};
 use serde_json::Value;
+use tempfile::NamedTempFile;
 
 const RATE: u32 = 48_000;
 /// Samples of one 20 ms packet.
@@ -36,6 +37,33 @@ pub(crate) fn encode(hz: u32) -> Vec<String> {
 #[expect(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "a sine in ±0.4")]
 fn sample(hz: u32, at: usize) -> f32 {
     ((at as f64 * f64::from(hz) * TAU / f64::from(RATE)).sin() * 0.4) as f32
+}
+
+/// Writes two seconds of the tone as a WAV file, which Chromium's fake microphone repeats.
+pub(crate) fn write_wav(hz: u32) -> NamedTempFile {
+    let samples: Vec<u8> = (0..2 * CLIP * FRAME)
+        .flat_map(|at| {
+            #[expect(clippy::cast_possible_truncation, reason = "within ±0.4 of full scale")]
+            let value = (sample(hz, at) * f32::from(i16::MAX)) as i16;
+            value.to_le_bytes()
+        })
+        .collect();
+    let length = u32::try_from(samples.len()).expect("two seconds");
+    let mut bytes = Vec::from(*b"RIFF");
+    bytes.extend((length + 36).to_le_bytes());
+    bytes.extend(*b"WAVEfmt ");
+    bytes.extend(16_u32.to_le_bytes());
+    // PCM, one channel.
+    bytes.extend([1, 0, 1, 0]);
+    bytes.extend(RATE.to_le_bytes());
+    bytes.extend((RATE * 2).to_le_bytes());
+    bytes.extend([2, 0, 16, 0]);
+    bytes.extend(*b"data");
+    bytes.extend(length.to_le_bytes());
+    bytes.extend(samples);
+    let mut file = NamedTempFile::with_suffix(".wav").expect("a file");
+    file.write_all(&bytes).expect("written");
+    file
 }
 
 /// Decodes packets in base64 and returns the loudest frequency, 0 for silence.

@@ -1,0 +1,131 @@
+// People on the call page: each has a browser of their own, with a WAV file as microphone or none.
+import { chromium } from 'playwright-core';
+
+import { open as openFirefox } from './firefox.js';
+import { serve } from './lines.js';
+
+const callers = new Map(); // client → { page, close }
+
+async function openChromium(wav) {
+  const microphone = wav
+    ? ['--use-fake-device-for-media-stream', `--use-file-for-fake-audio-capture=${wav}`]
+    : [];
+  const browser = await chromium.launch({
+    executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
+    args: [
+      ...microphone,
+      '--autoplay-policy=no-user-gesture-required',
+      '--disable-background-networking',
+      '--disable-component-update',
+      '--disable-quic',
+      '--no-sandbox',
+      '--use-fake-ui-for-media-stream',
+    ],
+  });
+  return { page: await browser.newPage(), close: () => browser.close() };
+}
+
+async function openFirefoxPage() {
+  const browser = await openFirefox();
+  return { page: await browser.newPage(() => {}), close: () => browser.close() };
+}
+
+// Runs in the page. `window.adda` is the page's room; what it plays is looked at by frequency.
+function ear() {
+  const FFT_SIZE = 8192;
+  const QUIET_DB = -65;
+  const audio = new AudioContext();
+  const analysers = new Map(); // track id → analyser
+  let clicked;
+
+  function loudest(track) {
+    if (!analysers.has(track.id)) {
+      const analyser = audio.createAnalyser();
+      analyser.fftSize = FFT_SIZE;
+      analyser.smoothingTimeConstant = 0;
+      audio.createMediaStreamSource(new MediaStream([track])).connect(analyser);
+      analysers.set(track.id, analyser);
+    }
+    const bins = new Float32Array(FFT_SIZE / 2);
+    analysers.get(track.id).getFloatFrequencyData(bins);
+    let top = 2;
+    for (let bin = 2; bin < bins.length; bin += 1) if (bins[bin] > bins[top]) top = bin;
+    return bins[top] > QUIET_DB ? (top * audio.sampleRate) / FFT_SIZE : 0;
+  }
+
+  function heardNow() {
+    const participants = Array.from(window.adda.participants.values());
+    const tracks = participants.map((one) => one.microphone?.receiver?.track);
+    return tracks.filter(Boolean).map(loudest).filter((hz) => hz > 0);
+  }
+
+  window.ear = {
+    press(selector) {
+      clicked = performance.now();
+      document.querySelector(selector).click();
+    },
+    // Waits for `hz`, or for any sound when it is 0. Resolves to milliseconds since the press.
+    hear(hz, patience) {
+      return new Promise((done, fail) => {
+        const started = performance.now();
+        const timer = setInterval(() => {
+          const fits = (one) => hz === 0 || Math.abs(one - hz) <= 20;
+          const waited = performance.now();
+          if (heardNow().some(fits)) {
+            clearInterval(timer);
+            done(waited - clicked);
+          } else if (waited - started > patience) {
+            clearInterval(timer);
+            fail(new Error(`not heard; now ${JSON.stringify(heardNow())}`));
+          }
+        }, 5);
+      });
+    },
+  };
+}
+
+const commands = {
+  async open({ client, url, wav, browser }) {
+    const caller = await (browser === 'firefox' ? openFirefoxPage() : openChromium(wav));
+    callers.set(client, caller);
+    await caller.page.goto(url);
+  },
+  // Comes back to the page as somebody who never was there.
+  async reload({ page, url }) {
+    await page.goto('about:blank');
+    await page.goto(url);
+  },
+  async enter({ page, name, listen }) {
+    await page.evaluate(ear);
+    await page.evaluate((given) => {
+      document.querySelector('#name').value = given.name;
+      window.ear.press(given.listen ? '#join-listen' : '#join-mic');
+    }, { name, listen });
+  },
+  async waitFor({ page, selector }) {
+    await page.waitForFunction((given) => {
+      const element = document.querySelector(given);
+      return element && element.offsetParent !== null;
+    }, ...(page.context ? [selector] : [{}, selector]));
+  },
+  async press({ page, selector }) {
+    await page.evaluate((given) => window.ear.press(given), selector);
+  },
+  async hear({ page, hz, patience }) {
+    return page.evaluate((given) => window.ear.hear(...given), [hz, patience]);
+  },
+  async text({ page, selector }) {
+    return page.evaluate((given) => document.querySelector(given)?.textContent, selector);
+  },
+  async close({ client, close }) {
+    callers.delete(client);
+    await close();
+  },
+};
+
+async function perform(command) {
+  const caller = callers.get(command.client) ?? {};
+  return { ok: (await commands[command.do]({ ...caller, ...command })) ?? null };
+}
+
+serve(perform, () => Promise.all(Array.from(callers.values(), (one) => one.close())));

@@ -1,0 +1,114 @@
+//! Somebody on the call page, in a browser of their own.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use serde_json::{Value, json};
+use tempfile::NamedTempFile;
+
+use crate::{driver::Driver, server::Server, tone};
+
+/// How long a caller waits for a sound, in milliseconds. Most of it is the machine's.
+const PATIENCE_MS: u32 = 15_000;
+
+/// What a caller speaks into.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Microphone {
+    None,
+    /// Chromium, with this tone.
+    Tone(u32),
+    /// Firefox, whose own fake microphone hums.
+    Firefox,
+}
+
+/// A browser on the call page. Closed when dropped.
+pub struct Caller {
+    handle: String,
+    url: String,
+    driver: &'static Driver,
+    /// Chromium reads it for as long as it runs.
+    _wav: Option<NamedTempFile>,
+}
+
+impl Caller {
+    /// Opens the page of `room`; nobody has joined yet.
+    #[must_use]
+    pub fn open(server: &Server, room: &str, microphone: Microphone) -> Self {
+        static CALLERS: AtomicU32 = AtomicU32::new(0);
+        let handle = format!("caller-{}", CALLERS.fetch_add(1, Ordering::Relaxed));
+        let url = format!("http://{}/call/{room}", server.address());
+        let wav = match microphone {
+            Microphone::Tone(hz) => Some(tone::write_wav(hz)),
+            Microphone::None | Microphone::Firefox => None,
+        };
+        let driver = Driver::of_call_pages();
+        let caller = Self { handle, url: url.clone(), driver, _wav: wav };
+        let browser = (microphone == Microphone::Firefox).then_some("firefox");
+        let path = caller._wav.as_ref().map(NamedTempFile::path);
+        caller.perform("open", json!({ "url": url, "wav": path, "browser": browser }));
+        caller
+    }
+
+    /// Fills in the name and presses the button that joins with the microphone.
+    pub fn join(&self, name: &str) {
+        self.perform("enter", json!({ "name": name, "listen": false }));
+    }
+
+    /// Joins to listen only.
+    pub fn join_to_listen(&self, name: &str) {
+        self.perform("enter", json!({ "name": name, "listen": true }));
+    }
+
+    /// Waits until the page shows what `selector` names.
+    pub fn wait_for(&self, selector: &str) {
+        self.perform("waitFor", json!({ "selector": selector }));
+    }
+
+    /// Presses what `selector` names.
+    pub fn press(&self, selector: &str) {
+        self.perform("press", json!({ "selector": selector }));
+    }
+
+    /// Waits for a tone; returns the milliseconds since the last press.
+    #[must_use]
+    pub fn hear(&self, hz: u32) -> f64 {
+        let heard = self.perform("hear", json!({ "hz": hz, "patience": PATIENCE_MS }));
+        heard.as_f64().unwrap_or_default()
+    }
+
+    /// Waits for any sound at all.
+    #[must_use]
+    pub fn hear_anything(&self) -> f64 {
+        self.hear(0)
+    }
+
+    /// Comes to the page anew.
+    pub fn reload(&self) {
+        self.perform("reload", json!({ "url": self.url }));
+    }
+
+    #[must_use]
+    pub fn text(&self, selector: &str) -> String {
+        let text = self.perform("text", json!({ "selector": selector }));
+        text.as_str().unwrap_or_default().to_owned()
+    }
+
+    fn perform(&self, what: &str, fields: Value) -> Value {
+        self.try_to(what, fields)
+            .unwrap_or_else(|error| panic!("{} could not {what}: {error}", self.handle))
+    }
+
+    fn try_to(&self, what: &str, mut fields: Value) -> Result<Value, String> {
+        if let Some(fields) = fields.as_object_mut() {
+            fields.insert("do".to_owned(), json!(what));
+            fields.insert("client".to_owned(), json!(self.handle));
+        }
+        self.driver.perform(fields)
+    }
+}
+
+impl Drop for Caller {
+    fn drop(&mut self) {
+        // It may never have opened.
+        let _ = self.try_to("close", json!({}));
+    }
+}
