@@ -1,0 +1,177 @@
+//! Who does what when, decided by a seed before anything runs.
+
+use std::{collections::BTreeSet, time::Duration};
+
+use proto::control::SignalPath;
+
+use crate::{PersonId, Random, RoomId, clock::Time, network::Quality};
+
+/// People act until here; what follows is for the dust to settle.
+const ACTING: Duration = Duration::from_secs(18);
+/// Nobody presses a button again sooner.
+const BUTTON: Duration = Duration::from_millis(500);
+/// The last two seconds are what the outcome is judged by.
+const LENGTH: Duration = Duration::from_secs(26);
+
+/// A story: its people, and what they do in order.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    pub seed: u64,
+    pub people: Vec<Persona>,
+    pub steps: Vec<Step>,
+    pub length: Duration,
+}
+
+/// What somebody is like for the whole story.
+#[derive(Clone, Copy, Debug)]
+pub struct Persona {
+    pub path: SignalPath,
+    /// Payload type of Opus: 111, or 109 as Firefox has it.
+    pub opus: u8,
+    /// Payload type of RED, for those who speak it.
+    pub red: Option<u8>,
+    /// Answers repeat the offer's id. The Go and Rust SDKs always say 0.
+    pub repeats_id: bool,
+    /// Loses whole seconds before they reach the network: sequence numbers leap, and wrap.
+    pub leaps: bool,
+    pub(crate) signal: Quality,
+    pub(crate) media: Quality,
+}
+
+/// One thing that somebody does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Step {
+    pub at: Time,
+    pub who: PersonId,
+    pub act: Act,
+}
+
+/// What people do. Each takes effect at once in their own client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Act {
+    /// Enters a room; whoever is in another leaves that first.
+    Enter(RoomId),
+    Leave,
+    /// Turns the microphone on for the first time. Talks from then on.
+    Publish,
+    Mute,
+    Unmute,
+    /// Stops hearing somebody, or hears them again.
+    Ignore(PersonId),
+    Heed(PersonId),
+    /// The WebSocket dies, media lives. The client notices and resumes after `down`.
+    Drop {
+        down: Duration,
+    },
+}
+
+/// Where somebody stands at one moment, as far as the plan goes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Standing {
+    pub room: Option<RoomId>,
+    pub publishes: bool,
+    pub muted: bool,
+    pub ignores: BTreeSet<PersonId>,
+}
+
+impl Standing {
+    pub(crate) fn apply(&mut self, act: Act) {
+        match act {
+            Act::Enter(room) => *self = Self { room: Some(room), ..Self::default() },
+            Act::Leave => *self = Self::default(),
+            Act::Publish => self.publishes = true,
+            Act::Mute => self.muted = true,
+            Act::Unmute => self.muted = false,
+            Act::Ignore(whom) => drop(self.ignores.insert(whom)),
+            Act::Heed(whom) => drop(self.ignores.remove(&whom)),
+            Act::Drop { .. } => {}
+        }
+    }
+
+    pub(crate) fn hears(&self, me: PersonId, other: &Self, whom: PersonId) -> bool {
+        let together = self.room.is_some() && self.room == other.room && me != whom;
+        together && other.publishes && !other.muted && !self.ignores.contains(&whom)
+    }
+}
+
+impl Plan {
+    /// Makes the story of that seed.
+    pub fn from_seed(seed: u64) -> Self {
+        let mut random = Random::named(seed, &[0]);
+        let rooms = random.between(1, 3);
+        let people: Vec<Persona> =
+            (0..random.between(2, 7)).map(|_| persona(&mut random)).collect();
+        let mut steps = Vec::new();
+        for (who, _) in (0..).zip(&people) {
+            let count = u16::try_from(people.len()).unwrap_or(u16::MAX);
+            live(&mut random, PersonId(who), count, rooms, &mut steps);
+        }
+        steps.sort_by_key(|step| (step.at, step.who));
+        Self { seed, people, steps, length: LENGTH }
+    }
+
+    pub(crate) fn ids(&self) -> impl Iterator<Item = PersonId> + use<> {
+        (0..u16::try_from(self.people.len()).unwrap_or(u16::MAX)).map(PersonId)
+    }
+}
+
+fn persona(random: &mut Random) -> Persona {
+    let path =
+        if random.happens(600) { SignalPath::OneConnection } else { SignalPath::TwoConnections };
+    let firefox = random.happens(250);
+    Persona {
+        path,
+        opus: if firefox { 109 } else { 111 },
+        red: (!firefox && random.happens(700)).then_some(63),
+        repeats_id: random.happens(600),
+        leaps: random.happens(250),
+        signal: Quality {
+            latency: random.millis(1, 120),
+            jitter: random.millis(0, 60),
+            ..Quality::default()
+        },
+        media: Quality {
+            latency: random.millis(1, 120),
+            jitter: random.millis(0, 50),
+            lost_per_mille: random.between(0, 80),
+            doubled_per_mille: random.between(0, 20),
+        },
+    }
+}
+
+/// One person's steps. What makes no sense where they stand is left out.
+fn live(random: &mut Random, who: PersonId, people: u16, rooms: u64, steps: &mut Vec<Step>) {
+    let mut standing = Standing::default();
+    let mut at = random.millis(0, 2_500);
+    while at < ACTING {
+        let act = next_act(random, &standing, people, rooms);
+        if let Some(act) = act {
+            standing.apply(act);
+            steps.push(Step { at, who, act });
+        }
+        at += if random.happens(300) { random.millis(0, 300) } else { random.millis(300, 4_000) };
+        if matches!(act, Some(Act::Mute | Act::Unmute)) {
+            at += BUTTON;
+        }
+    }
+}
+
+fn next_act(random: &mut Random, standing: &Standing, people: u16, rooms: u64) -> Option<Act> {
+    let room = RoomId(u16::try_from(random.below(rooms)).unwrap_or_default());
+    if standing.room.is_none() {
+        return Some(Act::Enter(room));
+    }
+    if !standing.publishes && random.happens(600) {
+        return Some(Act::Publish);
+    }
+    let other = PersonId(u16::try_from(random.below(people.into())).unwrap_or_default());
+    match random.below(100) {
+        0..25 => Some(Act::Drop { down: random.millis(100, 2_500) }),
+        25..45 if standing.publishes => Some(if standing.muted { Act::Unmute } else { Act::Mute }),
+        45..60 if standing.ignores.contains(&other) => Some(Act::Heed(other)),
+        45..60 => Some(Act::Ignore(other)),
+        60..70 => Some(Act::Leave),
+        70..80 => Some(Act::Enter(room)),
+        _ => None,
+    }
+}

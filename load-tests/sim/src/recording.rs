@@ -1,0 +1,51 @@
+//! What happened in a story, for the oracles to judge.
+
+use crate::{PersonId, RoomId, clock::Time};
+
+/// Everything that was sent and heard, in order.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Recording {
+    pub heard: Vec<Heard>,
+    pub sent: Vec<Sent>,
+    pub faults: Vec<Fault>,
+    /// Of all outputs of all shards, in order.
+    pub digest: u64,
+}
+
+/// A packet that arrived at a listener.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Heard {
+    pub at: Time,
+    pub listener: PersonId,
+    /// Where the listener was.
+    pub room: RoomId,
+    pub talker: PersonId,
+    /// Where the talker was when it said this.
+    pub talker_room: RoomId,
+    pub count: u32,
+    /// Whose voice the listener's descriptions and roster say it is, once they say anything.
+    pub taken_for: Option<PersonId>,
+}
+
+/// A copy that a shard asked to be sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sent {
+    pub at: Time,
+    /// Shard, index and generation: one life of one connection.
+    pub to: (u16, u32, u32),
+    pub ssrc: u32,
+    /// Rollover count and sequence number: what it is encrypted under.
+    pub index: u64,
+    pub talker: PersonId,
+    pub count: u32,
+    /// Whether the connection was open.
+    pub open: bool,
+}
+
+/// Something that must not happen, noticed where it happened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    pub at: Time,
+    pub who: Option<PersonId>,
+    pub what: &'static str,
+}

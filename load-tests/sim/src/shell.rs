@@ -1,0 +1,293 @@
+//! What `sfu-server` is to a shard: it knows which peer is at the end of which connection.
+
+use std::{
+    collections::BTreeMap,
+    fmt::{self, Write as _},
+};
+
+use bytes::Bytes;
+use proto::{
+    data::Channel,
+    rtp::{NewHeader, Packet, RtpTime, SeqNo},
+};
+use sfu_core::{
+    Config, Forward, Input, Output, PayloadPart, Shard, TransportAction, TransportEvent,
+    TransportId,
+};
+
+use crate::{
+    PersonId, Random,
+    client::{Side, fingerprint_of},
+    clock::{Time, instant, time},
+};
+
+/// A sequence number seen again sooner is a doubled packet, later it is a wrap.
+const REPLAY: Time = Time::from_secs(1);
+
+/// The far end of a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct End {
+    pub person: PersonId,
+    pub life: u32,
+    pub side: Side,
+}
+
+pub(crate) struct Shell {
+    index: u16,
+    shard: Shard,
+    wires: BTreeMap<TransportId, Wire>,
+    /// ICE names that checks may be sent to.
+    names: BTreeMap<String, TransportId>,
+    ends: BTreeMap<End, TransportId>,
+    deadline: Option<Time>,
+    digest: Digest,
+    /// What the shard asked for and the shell has not done itself.
+    pub(crate) asked: Vec<Asked>,
+}
+
+/// One life of a connection.
+struct Wire {
+    open: bool,
+    fingerprint: Option<[u8; 32]>,
+    end: Option<End>,
+    /// When SSRCs and sequence numbers arrived last, as a replay window knows.
+    seen: BTreeMap<(u32, u16), Time>,
+}
+
+/// What is for the world to do.
+#[derive(Debug)]
+pub(crate) enum Asked {
+    Event(proto::control::Event),
+    /// A copy for somebody, and the datagram that becomes of it.
+    Copy {
+        copy: Copy,
+        end: Option<End>,
+        packet: Vec<u8>,
+    },
+    /// Something that a shard must never ask for.
+    Fault(&'static str),
+}
+
+/// What is recorded of a copy.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Copy {
+    pub to: (u16, u32, u32),
+    pub ssrc: u32,
+    pub index: u64,
+    pub open: bool,
+}
+
+impl Shell {
+    pub(crate) fn new(index: u16, seed: u64) -> Self {
+        let mut random = Random::named(seed, &[2, u64::from(index)]);
+        let mut shard_seed = [0; 32];
+        for chunk in shard_seed.chunks_exact_mut(8) {
+            chunk.copy_from_slice(&random.bits().to_be_bytes());
+        }
+        let now = instant(Time::ZERO);
+        let config = Config {
+            node_id: "ND_sim".to_owned(),
+            region: String::new(),
+            version: "0",
+            candidates: vec![std::net::SocketAddr::from(([192, 0, 2, 1], 7882 + index))],
+            fingerprint: [0xAD; 32],
+            started: now,
+            started_unix_micros: 1_800_000_000_000_000,
+            ice_servers: Vec::new(),
+            greeting: vec![Bytes::from_static(b"opus")],
+        };
+        Self {
+            index,
+            shard: Shard::new(config, shard_seed, now),
+            wires: BTreeMap::new(),
+            names: BTreeMap::new(),
+            ends: BTreeMap::new(),
+            deadline: None,
+            digest: Digest(0xCBF2_9CE4_8422_2325),
+            asked: Vec::new(),
+        }
+    }
+
+    /// When the shard wants to be woken.
+    pub(crate) fn deadline(&self) -> Option<Time> {
+        self.deadline
+    }
+
+    /// A hash of everything the shard ever asked for.
+    pub(crate) fn digest(&self) -> u64 {
+        self.digest.0
+    }
+
+    pub(crate) fn invariants_broken(&self) -> u64 {
+        self.shard.stats().invariants_broken
+    }
+
+    pub(crate) fn wake(&mut self, now: Time) {
+        self.shard.handle_timeout(instant(now));
+        self.drain();
+    }
+
+    pub(crate) fn input(&mut self, input: Input<'_>, now: Time) {
+        self.shard.handle_input(input, instant(now));
+        self.drain();
+    }
+
+    /// An ICE check. Returns whether it is answered.
+    pub(crate) fn check(&mut self, from: End, ufrag: &str, now: Time) -> bool {
+        let Some(id) = self.names.get(ufrag).copied() else { return false };
+        let Some(wire) = self.wires.get_mut(&id).filter(|wire| wire.open) else { return false };
+        let Some(promised) = wire.fingerprint else { return false };
+        if promised != fingerprint_of(from.person) {
+            self.fault("a fingerprint that the peer never sent");
+            return false;
+        }
+        let news = wire.end.replace(from).is_none();
+        self.ends.insert(from, id);
+        if news {
+            self.input(Input::Transport { id, event: TransportEvent::Connected }, now);
+            for channel in Channel::ALL {
+                let event = TransportEvent::ChannelOpen(channel);
+                self.input(Input::Transport { id, event }, now);
+            }
+        }
+        true
+    }
+
+    pub(crate) fn rtcp(&mut self, from: End, packet: &[u8], now: Time) {
+        if let Some(id) = self.open_end(from) {
+            self.input(Input::Rtcp { id, packet }, now);
+        }
+    }
+
+    pub(crate) fn rtp(&mut self, from: End, bytes: &[u8], now: Time) {
+        let Some(id) = self.open_end(from) else { return };
+        let Ok(packet) = Packet::parse(bytes) else { return };
+        let Some(wire) = self.wires.get_mut(&id) else { return };
+        let earlier = wire.seen.insert((packet.ssrc, packet.sequence.0), now);
+        if earlier.is_some_and(|earlier| now - earlier < REPLAY) {
+            return;
+        }
+        let copies = self.shard.forward(id, &packet, instant(now)).to_vec();
+        for copy in &copies {
+            self.copy(copy, packet.payload);
+        }
+        self.drain();
+    }
+
+    fn open_end(&self, end: End) -> Option<TransportId> {
+        let id = self.ends.get(&end).copied()?;
+        self.wires.get(&id).filter(|wire| wire.open).map(|_| id)
+    }
+
+    fn copy(&mut self, forward: &Forward, payload: &[u8]) {
+        let _ = write!(self.digest, "{forward:?}");
+        let payload = match forward.payload {
+            PayloadPart::Whole => payload,
+            PayloadPart::From(start) => payload.get(start..).unwrap_or_default(),
+        };
+        let wire = self.wires.get(&forward.to);
+        let copy = Copy {
+            to: (self.index, forward.to.index, forward.to.generation),
+            ssrc: forward.ssrc,
+            index: u64::from(forward.roc) << 16 | u64::from(forward.sequence),
+            open: wire.is_some_and(|wire| wire.open),
+        };
+        let end = wire.and_then(|wire| wire.end);
+        self.asked.push(Asked::Copy { copy, end, packet: packet_of(forward, payload) });
+    }
+
+    fn drain(&mut self) {
+        loop {
+            let output = self.shard.poll_output();
+            if let Output::Idle(deadline) = output {
+                self.deadline = deadline.map(time);
+                return;
+            }
+            let _ = write!(self.digest, "{output:?}");
+            match output {
+                Output::Event(event) => self.asked.push(Asked::Event(event)),
+                Output::Transport { id, action } => self.on_action(id, action),
+                Output::Data { to, .. } | Output::Rtcp { to, .. } => self.expect_open(to),
+                Output::Voice { to, payload } => {
+                    to.iter().for_each(|forward| self.copy(forward, &payload));
+                }
+                Output::Idle(_) => {}
+            }
+        }
+    }
+
+    fn on_action(&mut self, id: TransportId, action: TransportAction) {
+        match action {
+            TransportAction::Open { local, .. } => {
+                let wire = Wire { open: true, fingerprint: None, end: None, seen: BTreeMap::new() };
+                if self.wires.insert(id, wire).is_some() {
+                    self.fault("a connection's id used twice");
+                }
+                self.name(local.ufrag, id);
+            }
+            TransportAction::SetRemote { fingerprint, .. } => {
+                self.expect_open(id);
+                if let Some(wire) = self.wires.get_mut(&id) {
+                    wire.fingerprint = Some(fingerprint);
+                }
+            }
+            TransportAction::RestartIce { local } => {
+                self.expect_open(id);
+                self.name(local.ufrag, id);
+            }
+            TransportAction::Close => {
+                self.expect_open(id);
+                if let Some(wire) = self.wires.get_mut(&id) {
+                    wire.open = false;
+                }
+            }
+        }
+    }
+
+    fn name(&mut self, ufrag: String, id: TransportId) {
+        if self.names.insert(ufrag, id).is_some() {
+            self.fault("an ICE name used twice");
+        }
+    }
+
+    fn expect_open(&mut self, id: TransportId) {
+        if !self.wires.get(&id).is_some_and(|wire| wire.open) {
+            self.fault("something asked of a connection that isn't open");
+        }
+    }
+
+    fn fault(&mut self, what: &'static str) {
+        self.asked.push(Asked::Fault(what));
+    }
+}
+
+/// FNV-1a over what is written to it.
+#[derive(Clone, Copy, Debug)]
+struct Digest(u64);
+
+impl fmt::Write for Digest {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        for byte in text.bytes() {
+            self.0 = (self.0 ^ u64::from(byte)).wrapping_mul(0x0100_0000_01B3);
+        }
+        Ok(())
+    }
+}
+
+fn packet_of(forward: &Forward, payload: &[u8]) -> Vec<u8> {
+    let level = [forward.level];
+    let extensions: &[(u8, &[u8])] = &[(forward.level_extension, &level)];
+    let header = NewHeader {
+        marker: forward.marker,
+        payload_type: forward.payload_type,
+        sequence: SeqNo(forward.sequence),
+        timestamp: RtpTime(forward.timestamp),
+        ssrc: forward.ssrc,
+        extensions: if forward.level_extension == 0 { &[] } else { extensions },
+    };
+    let mut packet = vec![0; 64];
+    let length = header.write(&mut packet).unwrap_or_default();
+    packet.truncate(length);
+    packet.extend_from_slice(payload);
+    packet
+}

@@ -1,0 +1,175 @@
+//! Each oracle, shown a recording in which one thing is wrong.
+
+#![expect(clippy::unwrap_used, reason = "helpers of tests may fail the test")]
+
+use std::time::Duration;
+
+use sim::{Fault, Heard, PersonId, Plan, Recording, RoomId, Sent, oracle, play};
+
+/// A story with several rooms in which somebody is heard to the end.
+fn story() -> (Plan, Recording) {
+    let stories = (0..100).map(|seed| {
+        let plan = Plan::from_seed(seed);
+        let recording = play(&plan, 1);
+        (plan, recording)
+    });
+    let mut good = stories.filter(|(plan, recording)| {
+        let end = plan.length - Duration::from_millis(100);
+        plan.people.len() >= 4 && recording.heard.iter().any(|heard| heard.at > end)
+    });
+    good.next().unwrap()
+}
+
+/// The last pair that is heard to the end.
+fn last_of(recording: &Recording) -> Heard {
+    *recording.heard.last().unwrap()
+}
+
+fn complaints_of(plan: &Plan, recording: &Recording) -> Vec<String> {
+    oracle::judge(plan, recording).iter().map(ToString::to_string).collect()
+}
+
+/// Asserts that breaking a good recording in one way is noticed, by the oracle that should.
+fn assert_red(expected: &str, damage: impl FnOnce(&mut Recording)) {
+    let (plan, mut recording) = story();
+    assert_eq!(complaints_of(&plan, &recording), Vec::<String>::new());
+    damage(&mut recording);
+    let complaints = complaints_of(&plan, &recording);
+    assert!(complaints.iter().any(|what| what.starts_with(expected)), "{complaints:?}");
+}
+
+#[test]
+fn hearing_oneself_is_noticed() {
+    assert_red("invariant: heard oneself", |recording| {
+        let heard = last_of(recording);
+        recording.heard.push(Heard { talker: heard.listener, ..heard });
+    });
+}
+
+#[test]
+fn hearing_another_room_is_noticed() {
+    assert_red("invariant: heard another room", |recording| {
+        let heard = last_of(recording);
+        recording.heard.push(Heard { talker_room: RoomId(heard.room.0 + 1), ..heard });
+    });
+}
+
+#[test]
+fn a_voice_under_another_name_is_noticed() {
+    assert_red("invariant: took one person for another", |recording| {
+        let heard = last_of(recording);
+        recording.heard.push(Heard { taken_for: Some(PersonId(99)), ..heard });
+    });
+}
+
+#[test]
+fn hearing_somebody_before_they_speak_is_noticed() {
+    assert_red("invariant: heard somebody whom one shouldn't", |recording| {
+        let heard = last_of(recording);
+        recording.heard.insert(0, Heard { at: Duration::ZERO, ..heard });
+    });
+}
+
+#[test]
+fn a_packet_to_a_closed_connection_is_noticed() {
+    assert_red("invariant: sent to a closed connection", |recording| {
+        recording.sent.last_mut().unwrap().open = false;
+    });
+}
+
+#[test]
+fn an_index_used_twice_is_noticed() {
+    assert_red("invariant: encrypted twice under one index", |recording| {
+        let sent = *recording.sent.last().unwrap();
+        recording.sent.push(Sent { count: sent.count + 1, ..sent });
+    });
+}
+
+#[test]
+fn an_index_that_steps_back_is_noticed() {
+    assert_red("invariant: indices out of order", |recording| {
+        let sent = *recording.sent.last().unwrap();
+        recording.sent.push(Sent { count: sent.count - 1, index: sent.index + 1, ..sent });
+    });
+}
+
+#[test]
+fn two_talkers_in_one_stream_are_noticed() {
+    assert_red("invariant: two talkers in one stream", |recording| {
+        let sent = *recording.sent.last().unwrap();
+        recording.sent.push(Sent { talker: PersonId(99), index: sent.index + 1, ..sent });
+    });
+}
+
+#[test]
+fn a_fault_is_noticed() {
+    assert_red("invariant: thrown out", |recording| {
+        let at = Duration::ZERO;
+        recording.faults.push(Fault { at, who: Some(PersonId(0)), what: "thrown out" });
+    });
+}
+
+#[test]
+fn somebody_missing_in_the_end_is_noticed() {
+    assert_red("outcome: PersonId", |recording| {
+        let last = last_of(recording);
+        recording.heard.retain(|heard| {
+            (heard.listener, heard.talker) != (last.listener, last.talker)
+                || heard.at + Duration::from_secs(2) < last.at
+        });
+    });
+}
+
+#[test]
+fn a_voice_without_a_name_is_noticed() {
+    assert_red("outcome: PersonId", |recording| {
+        let last = last_of(recording);
+        for heard in &mut recording.heard {
+            if (heard.listener, heard.talker) == (last.listener, last.talker) {
+                heard.taken_for = None;
+            }
+        }
+    });
+}
+
+#[test]
+fn somebody_still_heard_in_the_end_is_noticed() {
+    assert_red("outcome: PersonId", |recording| {
+        let last = last_of(recording);
+        recording.heard.push(Heard { talker: PersonId(99), taken_for: None, ..last });
+    });
+}
+
+#[test]
+fn an_interruption_is_noticed() {
+    assert_red("liveness: PersonId", |recording| {
+        let last = last_of(recording);
+        let gap = last.at - Duration::from_millis(1_000)..last.at - Duration::from_millis(500);
+        recording.heard.retain(|heard| {
+            (heard.listener, heard.talker) != (last.listener, last.talker)
+                || !gap.contains(&heard.at)
+        });
+    });
+}
+
+#[test]
+fn shards_that_differ_are_noticed() {
+    let (_, one) = story();
+    let mut many = one.clone();
+    assert!(oracle::differential(&one, &many).is_empty());
+    let last = last_of(&one);
+    many.heard.retain(|heard| heard.listener != last.listener);
+    assert!(!oracle::differential(&one, &many).is_empty());
+    assert!(!oracle::differential(&many, &one).is_empty());
+}
+
+#[test]
+fn another_story_for_the_same_seed_is_noticed() {
+    let (_, first) = story();
+    assert!(oracle::deterministic(&first, &first).is_empty());
+    let other = Recording { digest: first.digest ^ 1, ..first.clone() };
+    assert!(!oracle::deterministic(&first, &other).is_empty());
+    let mut other = first.clone();
+    other.heard.pop();
+    assert!(!oracle::deterministic(&first, &other).is_empty());
+}
