@@ -27,8 +27,22 @@ pub(crate) fn run(workspace: &Workspace, report: &mut Report) -> Result<()> {
     });
     if built {
         end_to_end(workspace, report, &missing);
+        independent_peer(workspace, report);
     }
     Ok(())
+}
+
+/// Another WebRTC stack against the built executable, and what that stack dies of.
+fn independent_peer(workspace: &Workspace, report: &mut Report) {
+    let lint = ["clippy", "--locked", "--quiet", "-p", "peer", "--all-targets"];
+    let lint = [&lint[..], &["--", "-D", "warnings"]].concat();
+    report.step("clippy of the independent peer", "follow the lint", || {
+        command::verdict(run_in("cargo", &lint, &workspace.root), BUILD_LIMIT)
+    });
+    let test = ["test", "--locked", "--quiet", "--no-fail-fast", "-p", "peer"];
+    report.step("independent peer", "run `cargo test -p peer NAME` for the one named", || {
+        command::tests(run_in("cargo", &test, &workspace.root), E2E_LIMIT, Show::OnFailure)
+    });
 }
 
 /// Real clients against the built executable. What they print is shown as it comes.

@@ -63,6 +63,7 @@ fn rule(folder: &str) -> Option<Rule> {
             any(&["proto", "recorder/core", "sfu/core", "sfu/rtc", "signaling/core", "turn/core"])
         }
         "load-tests/load" | "load-tests/e2e" => any(&["proto", "sfu/rtc"]),
+        "load-tests/peer" => any(&["proto"]),
         "xtask" => any(&[]),
         _ => None,
     }
