@@ -2,11 +2,8 @@
 
 use sim::{Act, Plan, Recording, oracle, play};
 
-/// Stories of every check. A seed that ever failed is named in [`FOUND`] as well.
+/// Stories of every check. A sweep takes more; a seed that found something joins these by number.
 const SEEDS: u64 = 200;
-
-/// Seeds that found something, with what it was.
-const FOUND: [u64; 0] = [];
 
 fn complaints_of(seed: u64) -> Vec<String> {
     let plan = Plan::from_seed(seed);
@@ -20,7 +17,7 @@ fn complaints_of(seed: u64) -> Vec<String> {
 
 #[test]
 fn every_story_ends_well() {
-    let complaints: Vec<String> = (0..SEEDS).chain(FOUND).flat_map(complaints_of).collect();
+    let complaints: Vec<String> = (0..SEEDS).flat_map(complaints_of).collect();
     assert!(complaints.is_empty(), "{:#?}", complaints.iter().take(40).collect::<Vec<_>>());
 }
 
