@@ -21,6 +21,7 @@ Examples:
   adda                          everything in one process, on http://localhost:7880
   adda dev --lan                the same, for phones on this network too
   adda token create --room demo --identity ann
+  adda load --rooms 20 --talkers 1 --listeners 5 --pid $(pidof adda)
   adda config print-default > adda.toml && adda dev --config adda.toml";
 
 /// What to do; `dev` when nothing is said.
@@ -31,6 +32,8 @@ pub(crate) enum Command {
     /// Make tokens
     #[command(subcommand)]
     Token(TokenCommand),
+    /// Load a server with callers, ours or any that speaks the protocol
+    Load(LoadArgs),
     /// Check or print configuration
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -112,6 +115,53 @@ pub(crate) struct TokenArgs {
     /// Secret of that key
     #[arg(long, default_value = "secret", env = "ADDA_SECRET", hide_env_values = true)]
     pub(crate) secret: String,
+    /// text or json
+    #[arg(short, long, default_value = "text", value_parser = ["text", "json"])]
+    pub(crate) output: String,
+}
+
+/// Flags of `adda load`.
+#[derive(Debug, Args)]
+pub(crate) struct LoadArgs {
+    /// The server
+    #[arg(long, default_value = "ws://127.0.0.1:7880", env = "ADDA_URL")]
+    pub(crate) url: String,
+    /// API key
+    #[arg(long, default_value = "devkey", env = "ADDA_KEY")]
+    pub(crate) key: String,
+    /// Secret of that key
+    #[arg(long, default_value = "secret", env = "ADDA_SECRET", hide_env_values = true)]
+    pub(crate) secret: String,
+    /// Rooms
+    #[arg(long, default_value_t = 1)]
+    pub(crate) rooms: u32,
+    /// Talkers in each room, who hear nobody
+    #[arg(long, default_value_t = 1)]
+    pub(crate) talkers: u32,
+    /// Listeners in each room, who say nothing
+    #[arg(long, default_value_t = 10)]
+    pub(crate) listeners: u32,
+    /// Joins a second
+    #[arg(long, default_value_t = 20.0)]
+    pub(crate) rate: f64,
+    /// Seconds between the last join and the first window
+    #[arg(long, default_value_t = 3, value_name = "SECONDS")]
+    pub(crate) warm_up: u64,
+    /// Length of a window of measurement
+    #[arg(long, default_value_t = 10, value_name = "SECONDS")]
+    pub(crate) window: u64,
+    /// Windows
+    #[arg(long, default_value_t = 1)]
+    pub(crate) windows: u32,
+    /// Signal over /rtc with two peer connections instead of /rtc/v1 with one
+    #[arg(long)]
+    pub(crate) v0: bool,
+    /// Threads that carry the callers
+    #[arg(long, default_value_t = 1)]
+    pub(crate) threads: usize,
+    /// Process of a server on this machine, to report its CPU time and memory
+    #[arg(long)]
+    pub(crate) pid: Option<u32>,
     /// text or json
     #[arg(short, long, default_value = "text", value_parser = ["text", "json"])]
     pub(crate) output: String,

@@ -3,6 +3,7 @@
 mod cli;
 mod config;
 mod dev;
+mod load;
 mod network;
 mod print;
 mod token;
@@ -41,6 +42,7 @@ fn run(cli: Cli) -> anyhow::Result<()> {
             dev::run(Config::load(file.as_deref(), args.overrides())?)
         }
         Command::Token(TokenCommand::Create(args)) => token::create(&args),
+        Command::Load(args) => load::run(&args),
         Command::Config(ConfigCommand::Check { file }) => {
             Config::load(Some(&file), toml::Table::new())?;
             print::text(&format!("{} is good\n", file.display()));

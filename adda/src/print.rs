@@ -11,6 +11,13 @@ pub(crate) fn text(text: &str) -> ExitCode {
     ExitCode::SUCCESS
 }
 
+/// Shows how far a long job is, in place of what was shown before.
+pub(crate) fn progress(line: &str) {
+    if std::io::stderr().is_terminal() {
+        eprint!("\r\x1b[K{line}");
+    }
+}
+
 /// Prints why it can't be done, in one line.
 pub(crate) fn failure(reason: &str) -> ExitCode {
     eprintln!("adda: {reason}");
