@@ -47,6 +47,8 @@ pub(crate) const JOIN_TIMEOUT: Duration = Duration::from_secs(60);
 pub(crate) const SIGNAL_ABSENT_MAX: Duration = Duration::from_secs(120);
 /// Time for a client whose media has gone to say that it is leaving.
 pub(crate) const MEDIA_LOST_GRACE: Duration = Duration::from_secs(3);
+/// Silence of a connection that gets reports, after which its path is in doubt.
+pub(crate) const PATH_SILENCE_MAX: Duration = Duration::from_millis(2_500);
 /// A client may hold its token this long before it is given a fresh one. LiveKit's.
 pub(crate) const TOKEN_REFRESH_INTERVAL: Duration = Duration::from_secs(300);
 /// How long a room waits for its first participant, in seconds. LiveKit's.

@@ -150,6 +150,7 @@ impl Room {
             Timer::Join(_, sid) => self.on_join_timeout(sid, cx),
             Timer::Absence(_, sid) => self.on_absence(sid, cx),
             Timer::MediaLost(_, sid) => self.end_lost(sid, cx),
+            Timer::Path(_, sid) => self.on_path(sid, cx),
             Timer::Token(_, sid) => self.on_token_age(sid, cx),
             Timer::Speakers(_) => self.on_speakers(cx),
             Timer::Pulse(_) => self.on_pulse(cx),

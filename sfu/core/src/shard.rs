@@ -251,6 +251,7 @@ impl Shard {
             Timer::Join(room, _)
             | Timer::Absence(room, _)
             | Timer::MediaLost(room, _)
+            | Timer::Path(room, _)
             | Timer::Token(room, _)
             | Timer::Speakers(room)
             | Timer::Pulse(room)

@@ -15,6 +15,8 @@ pub(crate) enum Timer {
     Absence(RoomId, ParticipantSid),
     /// Has it left since its media went?
     MediaLost(RoomId, ParticipantSid),
+    /// Is its way here still open?
+    Path(RoomId, ParticipantSid),
     /// Its token ages.
     Token(RoomId, ParticipantSid),
     /// Reports are due on this connection.

@@ -12,7 +12,7 @@ use proto::{
 
 use crate::{
     TransportId,
-    limits::DATA_WAITING_MAX,
+    limits::{DATA_WAITING_MAX, PATH_SILENCE_MAX},
     random::{Random, Ssrcs},
 };
 
@@ -54,6 +54,12 @@ impl Connection {
             ssrcs,
             heard_at: now,
         }
+    }
+
+    /// Whether its peer has been heard of late. A client that hears a stream reports on it every
+    /// second or so.
+    pub(super) fn is_heard(&self, now: Instant) -> bool {
+        now.saturating_duration_since(self.heard_at) < PATH_SILENCE_MAX
     }
 
     pub(super) fn is_connected(&self) -> bool {

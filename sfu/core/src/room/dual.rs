@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use proto::{
     data::ChannelSide,
     ids::ParticipantSid,
-    livekit::{SessionDescription, SignalTarget, client_info, signal_response::Message},
+    livekit::{SessionDescription, SignalTarget, signal_response::Message},
     sdp::{Direction, Extension, Kind, Mid, Section, Session, Setup, URI_AUDIO_LEVEL},
 };
 
@@ -69,15 +69,6 @@ impl Room {
         self.send_candidates(sid, SignalTarget::Subscriber, cx);
     }
 
-    /// After a resume: the old socket's answer may be lost, and so may the client's address.
-    pub(super) fn restart_subscriber(&mut self, sid: ParticipantSid, cx: &mut Context) {
-        let Some(participant) = self.participants.get_mut(&sid) else { return };
-        let Some(connection) = &mut participant.connections.subscriber else { return };
-        connect::restart(connection, cx);
-        self.send_offer(sid, cx);
-        self.send_candidates(sid, SignalTarget::Subscriber, cx);
-    }
-
     /// Offers if what the client should hear and what it was told differ.
     pub(super) fn offer_if_needed(&mut self, sid: ParticipantSid, cx: &mut Context) {
         let has_unheard = !self.unheard_by(sid).is_empty();
@@ -96,7 +87,7 @@ impl Room {
         }
     }
 
-    fn send_offer(&mut self, sid: ParticipantSid, cx: &mut Context) {
+    pub(super) fn send_offer(&mut self, sid: ParticipantSid, cx: &mut Context) {
         self.place_tracks(sid, cx);
         let Some(participant) = self.participants.get_mut(&sid) else { return };
         let setup = setup_for(participant);
@@ -180,11 +171,7 @@ impl Room {
 /// Pion answers an ICE-lite peer passively unless it is told to start the handshake, and we
 /// never start one. Browsers want to be asked.
 fn setup_for(participant: &Participant) -> Setup {
-    if participant.profile.client.sdk() == client_info::Sdk::Go {
-        Setup::Passive
-    } else {
-        Setup::ActPass
-    }
+    if participant.is_pion() { Setup::Passive } else { Setup::ActPass }
 }
 
 /// What an offer is made of.

@@ -117,6 +117,11 @@ impl Participant {
         self.presence.state == participant_info::State::Active
     }
 
+    /// The Go SDK: the one whose WebRTC stack isn't libwebrtc or Firefox's.
+    pub(super) fn is_pion(&self) -> bool {
+        self.profile.client.sdk() == livekit::client_info::Sdk::Go
+    }
+
     pub(super) fn is_hidden(&self) -> bool {
         self.profile.permission.hidden
     }

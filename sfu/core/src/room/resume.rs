@@ -6,16 +6,18 @@
 use proto::{
     control::{Event, Join},
     ids::{ParticipantSid, SessionId},
-    livekit::{ParticipantUpdate, ReconnectResponse, signal_response::Message},
+    livekit::{ParticipantUpdate, ReconnectResponse, SignalTarget, signal_response::Message},
 };
 
 use crate::{
     context::Context,
+    limits::PATH_SILENCE_MAX,
     room::{
-        Room,
+        Room, connect,
         join::{send_to_start_over, server_info},
         participant::Simulated,
     },
+    timers::Timer,
 };
 
 impl Room {
@@ -28,7 +30,7 @@ impl Room {
             return self.detach(sid, join.session, cx);
         }
         self.send_reconnect(sid, cx);
-        self.restart_subscriber(sid, cx);
+        self.help_subscriber(sid, cx);
         self.resend_wishes(sid, cx);
         if let Some(offer) = join.publisher_offer {
             self.on_offer(sid, offer, cx);
@@ -79,6 +81,37 @@ impl Room {
         self.tell_room_to(sid, cx);
         self.refresh_token(sid, cx);
         self.tell_speakers(sid, cx);
+    }
+
+    /// The client may have come back from another network, and on the subscriber connection only
+    /// we can restart ICE.
+    fn help_subscriber(&mut self, sid: ParticipantSid, cx: &mut Context) {
+        let Some(participant) = self.participants.get(&sid) else { return };
+        let Some(connection) = &participant.connections.subscriber else { return };
+        if participant.is_pion() && connection.is_heard(cx.now) {
+            // Pion closes its sockets when ICE restarts, and what is under way to them is lost.
+            cx.set_timer(cx.now + PATH_SILENCE_MAX, Timer::Path(self.id, sid));
+            self.send_offer(sid, cx);
+        } else {
+            self.restart_subscriber(sid, cx);
+        }
+    }
+
+    /// A path that was spared a restart: does it still lead anywhere?
+    pub(super) fn on_path(&mut self, sid: ParticipantSid, cx: &mut Context) {
+        let Some(participant) = self.participants.get(&sid) else { return };
+        let subscriber = participant.connections.subscriber.as_ref();
+        if subscriber.is_some_and(|connection| !connection.is_heard(cx.now)) {
+            self.restart_subscriber(sid, cx);
+        }
+    }
+
+    fn restart_subscriber(&mut self, sid: ParticipantSid, cx: &mut Context) {
+        let Some(participant) = self.participants.get_mut(&sid) else { return };
+        let Some(connection) = &mut participant.connections.subscriber else { return };
+        connect::restart(connection, cx);
+        self.send_offer(sid, cx);
+        self.send_candidates(sid, SignalTarget::Subscriber, cx);
     }
 
     /// What was asked on the lost socket has to be asked again.

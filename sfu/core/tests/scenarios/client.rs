@@ -43,6 +43,7 @@ pub(crate) struct Client {
     pub(crate) session: SessionId,
     pub(crate) path: SignalPath,
     pub(crate) dialect: Dialect,
+    pub(crate) sdk: livekit::client_info::Sdk,
     pub(crate) ufrag: String,
     /// The sections of its own description, in order.
     pub(crate) sections: Vec<Own>,
@@ -110,6 +111,7 @@ impl Client {
             session: world.new_session(),
             path,
             dialect,
+            sdk: livekit::client_info::Sdk::Unknown,
             ufrag: format!("ufrag{identity}"),
             sections,
             offer_id: 0,
@@ -154,7 +156,11 @@ impl Client {
             session: self.session,
             identity: self.identity.parse().unwrap(),
             grants: grants(&self.identity),
-            client: livekit::ClientInfo { client_protocol: 2, ..Default::default() },
+            client: livekit::ClientInfo {
+                sdk: self.sdk.into(),
+                client_protocol: 2,
+                ..Default::default()
+            },
             user_agent: String::new(),
             protocol: self.path,
             auto_subscribe: true,

@@ -124,6 +124,34 @@ fn on_the_older_path_we_restart_the_subscriber_unasked() {
 }
 
 #[test]
+fn a_go_client_is_restarted_only_if_it_has_gone_silent() {
+    for is_silent in [false, true] {
+        let mut world = World::new();
+        let mut go = Client::new(&mut world, "go", SignalPath::TwoConnections, crate::client::GO);
+        go.sdk = proto::livekit::client_info::Sdk::Go;
+        let join = go.join_request();
+        go.enter(&mut world, join);
+        go.publish(&mut world);
+        go.connect(&mut world);
+        let id = go.downstream(&world);
+        let report = [0x80, 201, 0, 1, 0, 0, 0, 1];
+        world.rtcp(id, &report);
+        world.disconnect(go.session);
+        go.resume(&mut world);
+        for _ in 0..6 {
+            world.advance(Duration::from_millis(500));
+            if !is_silent {
+                world.rtcp(id, &report);
+            }
+        }
+        let restarts = world.transports[&id]
+            .iter()
+            .filter(|action| matches!(action, TransportAction::RestartIce { .. }));
+        assert_eq!(restarts.count(), usize::from(is_silent));
+    }
+}
+
+#[test]
 fn a_resume_of_nobody_we_know_starts_over() {
     let mut world = World::new();
     let _bob = Client::join(&mut world, "bob");
