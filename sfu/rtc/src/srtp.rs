@@ -1,7 +1,7 @@
 //! SRTP and SRTCP (RFC 3711), with the AES-GCM profiles of RFC 7714.
 //!
 //! A [`Session`] is keyed once by a DTLS handshake. What it would take to go on elsewhere is
-//! plain: [`Keying`] and the counters of [`Streams`]; the ciphers are made from these.
+//! plain: [`Keying`] and the counters of what was received; the ciphers are made from these.
 //!
 //! # Invariants
 //!

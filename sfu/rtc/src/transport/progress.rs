@@ -82,13 +82,16 @@ impl Transport {
     }
 
     fn likely_cause(&self) -> ConnectionFailure {
+        let shook_hands = self.dtls.as_ref().is_some_and(Dtls::is_connected);
         match self.ice.heard() {
             Heard::Nothing => ConnectionFailure::NoStunReceived,
             Heard::Unauthenticated => ConnectionFailure::StunUnauthenticated,
-            Heard::Authenticated if self.dtls.as_ref().is_some_and(Dtls::is_connected) => {
+            Heard::Authenticated if !shook_hands => ConnectionFailure::DtlsTimeout,
+            Heard::Authenticated if self.promised_fingerprint.is_none() => {
                 ConnectionFailure::DtlsFingerprint
             }
-            Heard::Authenticated => ConnectionFailure::DtlsTimeout,
+            // The peer never asked for SRTP.
+            Heard::Authenticated => ConnectionFailure::DtlsFailed,
         }
     }
 

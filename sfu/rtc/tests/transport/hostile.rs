@@ -171,6 +171,31 @@ fn an_authentic_close_ends_the_connection() {
 }
 
 #[test]
+fn whatever_arrives_time_moves_on_and_strangers_hear_nothing() {
+    arbtest::arbtest(|u| {
+        let mut client = RawClient::verified();
+        let stranger = "203.0.113.66:6666".parse().unwrap();
+        let honest = client.check_bytes();
+        while !u.is_empty() {
+            client.now += Duration::from_millis(u.int_in_range(0..=4_000)?);
+            let from = if u.arbitrary()? { client.address } else { stranger };
+            let mut bytes: Vec<u8> = u.arbitrary()?;
+            let now = client.now;
+            match u.int_in_range(0..=5_u8)? {
+                0 => client.server.handle_stun(from, &bytes, now),
+                1 => client.server.handle_stun(client.address, &honest, now),
+                2 => client.server.handle_dtls(from, &bytes, now),
+                3 => client.server.handle_dtls(from, &hello_fragment(u.arbitrary()?), now),
+                4 => assert!(client.server.open_rtp(from, &mut bytes).is_err()),
+                _ => assert!(client.server.open_rtcp(from, &mut bytes).is_err()),
+            }
+            client.settle(stranger);
+        }
+        Ok(())
+    });
+}
+
+#[test]
 fn media_is_sealed_and_opened_without_an_allocation() {
     let mut call = Call::connected();
     let header = proto::rtp::NewHeader {

@@ -1,6 +1,11 @@
 //! Peer connections over a network of our own that loses, delays and reorders.
 
-#![expect(clippy::indexing_slicing, clippy::unwrap_used, reason = "a test that is wrong may panic")]
+#![expect(
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test that is wrong may panic"
+)]
 
 mod allocations;
 mod channels;

@@ -70,7 +70,13 @@ impl RawClient {
         client
     }
 
-    pub(crate) fn check(&mut self) {
+    fn check(&mut self) {
+        let bytes = self.check_bytes();
+        self.server.handle_stun(self.address, &bytes, self.now);
+    }
+
+    /// An authentic check that nominates.
+    pub(crate) fn check_bytes(&self) -> Vec<u8> {
         let (to, from) = (credentials("server"), credentials("client"));
         let check = ConnectivityCheck {
             transaction: TransactionId([1; 12]),
@@ -80,8 +86,22 @@ impl RawClient {
             use_candidate: true,
         };
         let key = hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, to.pwd.as_bytes());
-        let bytes = check.write(|bytes| hmac::sign(&key, bytes).as_ref().try_into().unwrap());
-        self.server.handle_stun(self.address, &bytes, self.now);
+        check.write(|bytes| hmac::sign(&key, bytes).as_ref().try_into().unwrap())
+    }
+
+    /// Drains the server and does what is due, until nothing is: which must come to an end.
+    pub(crate) fn settle(&mut self, stranger: SocketAddr) {
+        for _ in 0..100 {
+            match self.server.poll_output() {
+                Output::Datagram { to, .. } => assert_ne!(to, stranger),
+                Output::Event(event) => self.events.push(event),
+                Output::Idle(Some(wake)) if wake <= self.now => {
+                    self.server.handle_timeout(self.now);
+                }
+                Output::Idle(_) => return,
+            }
+        }
+        panic!("a deadline in the past comes again and again");
     }
 
     /// Gives the server one datagram and collects its answers.
