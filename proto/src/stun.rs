@@ -1,8 +1,8 @@
 //! STUN binding messages (RFC 8489), as ICE uses them (RFC 8445 §7).
 //!
 //! Knows no cryptography: [`Message::integrity`] hands out the bytes that MESSAGE-INTEGRITY
-//! covers, and the [`Writer`] is given a function that signs. The FINGERPRINT, a checksum, is
-//! checked and written here.
+//! covers, and what writes a message is given a function that signs. The FINGERPRINT, a checksum,
+//! is checked and written here.
 
 mod checksum;
 mod writer;
