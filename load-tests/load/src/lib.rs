@@ -18,5 +18,5 @@ mod token;
 mod worker;
 
 pub use options::{InvalidOptions, Options, SignalPath};
-pub use report::{Joins, Percentiles, Report, ServerUse, Window, Workload};
+pub use report::{Joins, Percentiles, Report, ServerJoining, ServerUse, Window, Workload};
 pub use run::{Phase, Progress, run};
