@@ -58,6 +58,16 @@ fn architecture(workspace: &Workspace, report: &mut Report) -> Result<()> {
     report.step("lock files", "switch the feature off that brings it; see the finding", || {
         Outcome::of_findings(&lockfiles::findings(&sources))
     });
+    report.step("one crypto provider", "switch the feature off that brings it", || {
+        let words = ["tree", "--locked", "--workspace", "--prefix", "none"];
+        let listed =
+            command::finish(run_in("cargo", &words, &workspace.root), BUILD_LIMIT, Show::OnFailure);
+        if listed.success {
+            Outcome::of_findings(&lockfiles::banned(&listed.output))
+        } else {
+            Outcome::failed(listed.output)
+        }
+    });
     Ok(())
 }
 

@@ -1,5 +1,7 @@
-//! The project's automation: `cargo xtask check`, `cargo xtask setup`, `cargo xtask test`.
+//! The project's automation: `cargo xtask check`, `cargo xtask setup`, `cargo xtask test`,
+//! `cargo xtask bench`.
 
+mod bench;
 mod check;
 mod command;
 mod report;
@@ -15,7 +17,10 @@ use workspace::Workspace;
 const USAGE: &str = "\
 cargo xtask check   format, lints, architecture, docs, unit, property and simulation tests
 cargo xtask setup   install what the end-to-end tests need (Debian as root; elsewhere: say what)
-cargo xtask test    setup, check, release build, end-to-end tests: all there is";
+cargo xtask test    setup, check, release build, end-to-end tests: all there is
+cargo xtask bench   the cost of forwarding, beside LiveKit's server under the same load
+cargo xtask bench curve      … over listeners and rooms
+cargo xtask bench capacity   … with two thousand participants";
 
 fn main() -> ExitCode {
     let mut report = Report::new(Box::new(stdout()), env::var_os("CI").is_some());
@@ -25,6 +30,9 @@ fn main() -> ExitCode {
         ["check"] => check::run,
         ["setup"] => setup::run,
         ["test"] => suite::run,
+        ["bench"] => bench::compare,
+        ["bench", "curve"] => bench::curve,
+        ["bench", "capacity"] => bench::capacity,
         [] | ["help" | "--help" | "-h"] => {
             report.line(USAGE);
             return ExitCode::SUCCESS;

@@ -32,7 +32,12 @@ impl Workspace {
         Ok(Self { root: root.to_owned() })
     }
 
-    /// Every text file that git knows, or would if it were added.
+    /// Where cargo puts what it builds.
+    pub(crate) fn target(&self) -> PathBuf {
+        env::var_os("CARGO_TARGET_DIR").map_or_else(|| self.root.join("target"), PathBuf::from)
+    }
+
+    /// Every file that git knows, or would if it were added; of one that is no text, the name.
     pub(crate) fn sources(&self) -> Result<Vec<Source>> {
         let list = ["ls-files", "-z", "--cached", "--others", "--exclude-standard"];
         let finished =
@@ -40,7 +45,7 @@ impl Workspace {
         ensure!(finished.success, "git ls-files: {}", finished.output);
         let paths: BTreeSet<&str> = finished.output.trim_end().split('\0').collect();
         let read = |path: &&str| {
-            let text = fs::read_to_string(self.root.join(path)).ok()?;
+            let text = String::from_utf8(fs::read(self.root.join(path)).ok()?).unwrap_or_default();
             Some(Source { path: (*path).to_owned(), text })
         };
         Ok(paths.iter().filter(|path| !path.is_empty()).filter_map(read).collect())

@@ -1,3 +1,5 @@
+//! Tokens that are good, and the many ways in which they are not (threats J1 to J3).
+
 use base64::engine::general_purpose::STANDARD;
 use proto::grants::VideoGrant;
 use serde_json::{Value, json};

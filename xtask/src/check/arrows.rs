@@ -40,7 +40,9 @@ fn rule(folder: &str) -> Option<Rule> {
     let any = |ours| Some(Rule { ours, outside: None });
     let only = |ours, outside| Some(Rule { ours, outside: Some(outside) });
     match folder {
-        "proto" => only(&[], &["prost-build", "prost-reflect", "protox", "serde", "serde_json"]),
+        "proto" => {
+            only(&[], &["base64", "prost-build", "prost-reflect", "protox", "serde", "serde_json"])
+        }
         "service" => any(&["proto"]),
         "sfu/core" | "signaling/core" | "recorder/core" | "turn/core" => only(&["proto"], &[]),
         "sfu/rtc" => {

@@ -29,7 +29,7 @@ fn is_ours(source: &Source) -> bool {
     ends.iter().any(|end| source.path.ends_with(end))
 }
 
-/// Splits at anything that is no letter and before a capital: `recieveBuffer` has two words.
+/// Splits at anything that is no letter and before a capital: `sendBuffer` has two words.
 fn words(line: &str) -> Vec<String> {
     let mut words = Vec::new();
     let mut word = String::new();

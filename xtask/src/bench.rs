@@ -1,0 +1,103 @@
+//! `cargo xtask bench`: what forwarding costs, beside a rival under the same load in the same run.
+//!
+//! The driver is `adda load`, one process of real callers. Figures land in `docs/benchmarks`: the
+//! baseline that a commit's change is read against. Nothing here passes or fails by the clock.
+
+mod plot;
+mod server;
+mod workload;
+
+use std::{fs, path::PathBuf};
+
+use anyhow::{Context as _, Result};
+use serde_json::{Value, json};
+
+use crate::{report::Report, workspace::Workspace};
+use server::Server;
+use workload::{Measured, Workload};
+
+/// The workloads of the comparison: a small room, a panel, many small rooms.
+const COMPARED: [Workload; 3] =
+    [Workload::new(1, 1, 10), Workload::new(1, 5, 50), Workload::new(20, 1, 5)];
+/// One room that grows.
+const LISTENERS: [Workload; 4] = [
+    Workload::new(1, 1, 1),
+    Workload::new(1, 1, 10),
+    Workload::new(1, 1, 100),
+    Workload::new(1, 1, 500),
+];
+/// Small rooms that multiply.
+const ROOMS: [Workload; 3] =
+    [Workload::new(1, 1, 5), Workload::new(20, 1, 5), Workload::new(200, 1, 5)];
+/// Two thousand participants in one process, joining at a hundred a second.
+const CAPACITY: Workload = Workload::new(200, 1, 9).joining_at(100);
+
+/// Ours against the rival, workload by workload.
+pub(crate) fn compare(workspace: &Workspace, report: &mut Report) -> Result<()> {
+    let [ours, rival] = [server::ours(workspace)?, server::livekit(workspace)?];
+    let mut rows = Vec::new();
+    for workload in COMPARED {
+        let [theirs, own] = [&rival, &ours].map(|server| {
+            report.line(&format!("{} at {workload}", server.name));
+            measure(workspace, server, &workload)
+        });
+        let (theirs, own) = (theirs?, own?);
+        report.line(&format!("  {}: {theirs}", rival.name));
+        report.line(&format!("  {}: {own}", ours.name));
+        report.line(&format!("  ratio: {}", own.ratio_to(&theirs)));
+        rows.push(json!({
+            "workload": workload.to_string(), ours.name: own.to_json(), rival.name: theirs.to_json(),
+            "ratio": own.ratio_to(&theirs).to_json(),
+        }));
+    }
+    save(workspace, report, "compare.json", &Value::Array(rows))
+}
+
+/// How the cost of a packet changes with the listeners of a room and with the rooms.
+pub(crate) fn curve(workspace: &Workspace, report: &mut Report) -> Result<()> {
+    let ours = server::ours(workspace)?;
+    let mut series = Vec::new();
+    for (name, workloads) in [("listeners of one room", &LISTENERS[..]), ("rooms of six", &ROOMS)] {
+        let mut points = Vec::new();
+        for workload in workloads {
+            let measured = measure(workspace, &ours, workload)?;
+            report.line(&format!("{workload}: {measured}"));
+            points.push((workload.scale(), measured));
+        }
+        series.push((name, points));
+    }
+    let drawn = plot::draw(&series);
+    fs::write(folder(workspace)?.join("curve.svg"), drawn).context("docs/benchmarks/curve.svg")?;
+    let rows = series.iter().map(|(name, points)| {
+        let points = points.iter().map(|(at, of)| json!({ "at": at, "measured": of.to_json() }));
+        json!({ "series": name, "points": points.collect::<Vec<_>>() })
+    });
+    save(workspace, report, "curve.json", &Value::Array(rows.collect()))
+}
+
+/// Two thousand participants, and whether the first noticed the rest.
+pub(crate) fn capacity(workspace: &Workspace, report: &mut Report) -> Result<()> {
+    let ours = server::ours(workspace)?;
+    let measured = measure(workspace, &ours, &CAPACITY)?;
+    report.line(&format!("{CAPACITY}: {measured}"));
+    save(workspace, report, "capacity.json", &measured.to_json())
+}
+
+fn measure(workspace: &Workspace, server: &Server, workload: &Workload) -> Result<Measured> {
+    let running = server.start()?;
+    let output = workload.drive(workspace, server, running.pid())?;
+    Measured::read(&output).with_context(|| format!("{} at {workload}", server.name))
+}
+
+fn folder(workspace: &Workspace) -> Result<PathBuf> {
+    let folder = workspace.root.join("docs/benchmarks");
+    fs::create_dir_all(&folder)?;
+    Ok(folder)
+}
+
+fn save(workspace: &Workspace, report: &mut Report, name: &str, figures: &Value) -> Result<()> {
+    let path = folder(workspace)?.join(name);
+    fs::write(&path, format!("{}\n", serde_json::to_string_pretty(figures)?))?;
+    report.line(&format!("written to docs/benchmarks/{name}"));
+    Ok(())
+}

@@ -1,0 +1,202 @@
+//! Loads, and what is kept of the driver's report on one.
+
+use std::{fmt, path::PathBuf, process::Command};
+
+use anyhow::{Context as _, Result, ensure};
+use serde_json::{Value, json};
+
+use super::server::Server;
+use crate::workspace::Workspace;
+
+/// Rooms, and who is in each.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Workload {
+    rooms: u32,
+    talkers: u32,
+    listeners: u32,
+    joins_per_second: u32,
+}
+
+impl Workload {
+    pub(super) const fn new(rooms: u32, talkers: u32, listeners: u32) -> Self {
+        Self { rooms, talkers, listeners, joins_per_second: 20 }
+    }
+
+    pub(super) const fn joining_at(self, joins_per_second: u32) -> Self {
+        Self { joins_per_second, ..self }
+    }
+
+    /// What its curve runs over: the listeners of one room, or the rooms.
+    pub(super) fn scale(&self) -> u32 {
+        if self.rooms > 1 { self.rooms } else { self.listeners }
+    }
+
+    /// Runs the driver against `server` and returns its JSON report.
+    pub(super) fn drive(&self, workspace: &Workspace, server: &Server, pid: u32) -> Result<Value> {
+        let numbers = [
+            ("--rooms", self.rooms),
+            ("--talkers", self.talkers),
+            ("--listeners", self.listeners),
+            ("--rate", self.joins_per_second),
+            ("--pid", pid),
+            ("--windows", 3),
+            ("--window", 8),
+        ];
+        let numbers =
+            numbers.iter().flat_map(|(flag, number)| [(*flag).to_owned(), number.to_string()]);
+        let output = Command::new(driver(workspace))
+            .args(["load", "-o", "json", "--url", &server.url, "--secret", server.secret])
+            .args(numbers)
+            .output()
+            .context("adda load")?;
+        let said = String::from_utf8_lossy(&output.stderr);
+        ensure!(output.status.success(), "adda load: {}", said.trim());
+        serde_json::from_slice(&output.stdout).context("the driver's report")
+    }
+}
+
+/// The executable that drives, which is also the one measured.
+pub(super) fn driver(workspace: &Workspace) -> PathBuf {
+    workspace.target().join("release/adda")
+}
+
+impl fmt::Display for Workload {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { rooms, talkers, listeners, .. } = self;
+        write!(f, "{rooms}×{talkers}×{listeners}")
+    }
+}
+
+/// The medians over the windows of one run.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Measured {
+    pub(super) cpu_us_per_packet: f64,
+    one_way_p50_ms: f64,
+    one_way_p99_ms: f64,
+    loss_percent: f64,
+    cpu_ms_per_join: f64,
+    memory_kb_per_listener: f64,
+    memory_mb: f64,
+    joined: f64,
+    streams_missing: f64,
+    driver_cpu: f64,
+}
+
+impl Measured {
+    pub(super) fn read(report: &Value) -> Result<Self> {
+        let windows = report.get("windows").and_then(Value::as_array).context("no windows")?;
+        let median = |path: &[&str]| -> Result<f64> {
+            let of = |window| figure(window, path);
+            let mut values: Vec<f64> = windows.iter().filter_map(of).collect();
+            values.sort_by(f64::total_cmp);
+            values.get(values.len() / 2).copied().context("a figure is missing")
+        };
+        let joins = report.get("joins").context("no joins")?;
+        let join = |key: &str| figure(joins, &["server", key]).context("a figure is missing");
+        let count = |key: &str| figure(joins, &[key]).unwrap_or_default();
+        Ok(Self {
+            cpu_us_per_packet: median(&["server", "cpu_us_per_packet"])?,
+            one_way_p50_ms: median(&["one_way_ms", "p50"])?,
+            one_way_p99_ms: median(&["one_way_ms", "p99"])?,
+            loss_percent: median(&["loss_percent"])?,
+            cpu_ms_per_join: join("cpu_ms_per_join")?,
+            memory_kb_per_listener: join("memory_bytes_per_listener")? / 1e3,
+            memory_mb: median(&["server", "memory_bytes"])? / 1e6,
+            joined: count("joined"),
+            streams_missing: count("streams_wanted") - count("streams_heard"),
+            driver_cpu: median(&["driver_cpu"])?,
+        })
+    }
+
+    pub(super) fn ratio_to(&self, other: &Self) -> Ratio {
+        Ratio {
+            cpu_per_packet: self.cpu_us_per_packet / other.cpu_us_per_packet,
+            cpu_per_join: self.cpu_ms_per_join / other.cpu_ms_per_join,
+        }
+    }
+
+    pub(super) fn to_json(self) -> Value {
+        json!({
+            "cpu_us_per_packet": round(self.cpu_us_per_packet),
+            "one_way_p50_ms": round(self.one_way_p50_ms),
+            "one_way_p99_ms": round(self.one_way_p99_ms),
+            "loss_percent": round(self.loss_percent),
+            "cpu_ms_per_join": round(self.cpu_ms_per_join),
+            "memory_kb_per_listener": round(self.memory_kb_per_listener),
+            "memory_mb": round(self.memory_mb),
+            "joined": self.joined,
+            "streams_missing": self.streams_missing,
+            "driver_cpu": round(self.driver_cpu),
+        })
+    }
+}
+
+/// The number at the end of a path of keys.
+fn figure(report: &Value, path: &[&str]) -> Option<f64> {
+    path.iter().try_fold(report, |value, key| value.get(key))?.as_f64()
+}
+
+fn round(number: f64) -> f64 {
+    (number * 1000.0).round() / 1000.0
+}
+
+impl fmt::Display for Measured {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{:.2} µs a packet, one way {:.2} / {:.2} ms (p50, p99), {:.3} % lost, {:.2} ms a join, \
+             {:.0} kB a listener, {:.0} MB",
+            self.cpu_us_per_packet,
+            self.one_way_p50_ms,
+            self.one_way_p99_ms,
+            self.loss_percent,
+            self.cpu_ms_per_join,
+            self.memory_kb_per_listener,
+            self.memory_mb
+        )
+    }
+}
+
+/// One server's figures divided by another's.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Ratio {
+    cpu_per_packet: f64,
+    cpu_per_join: f64,
+}
+
+impl Ratio {
+    pub(super) fn to_json(self) -> Value {
+        json!({
+            "cpu_per_packet": round(self.cpu_per_packet), "cpu_per_join": round(self.cpu_per_join),
+        })
+    }
+}
+
+impl fmt::Display for Ratio {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:.3} of the CPU a packet, {:.3} a join", self.cpu_per_packet, self.cpu_per_join)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_median_window_is_what_is_kept() {
+        let window = |us: f64| {
+            json!({
+                "server": { "cpu_us_per_packet": us, "memory_bytes": 2e6 }, "driver_cpu": 0.5,
+                "one_way_ms": { "p50": 1.0, "p99": 2.0 }, "loss_percent": 0.0,
+            })
+        };
+        let report = json!({
+            "windows": [window(9.0), window(2.0), window(3.0)],
+            "joins": { "server": { "cpu_ms_per_join": 1.5, "memory_bytes_per_listener": 40_000 } },
+        });
+        let measured = Measured::read(&report).unwrap();
+        assert!((measured.cpu_us_per_packet - 3.0).abs() < 1e-9);
+        assert!((measured.memory_kb_per_listener - 40.0).abs() < 1e-9);
+        assert!(Measured::read(&json!({ "windows": [] })).is_err());
+    }
+}
