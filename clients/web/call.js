@@ -60,7 +60,9 @@ function start() {
   window.adda = room;
   chooseLanguage();
   drawIcons();
-  const choices = languages().map(({ code, name }) => create('option', { value: code, lang: code, selected: code === currentLanguage() }, name));
+  const choices = languages().map(({ code, name }) =>
+    create('option', { value: code, lang: code, selected: code === currentLanguage() }, name),
+  );
   byId('language').replaceChildren(...choices);
   byId('name').value = invitation.name || localStorage.getItem(NAME_KEY) || '';
   byId('name').readOnly = Boolean(invitation.name);
@@ -85,7 +87,9 @@ function listenToPage() {
   byId('mute').addEventListener('click', toggleMute);
   byId('hand').addEventListener('click', toggleHand);
   byId('copy-link').addEventListener('click', () => copyLink(byId('copy-link-words')));
-  byId('empty-copy').addEventListener('click', () => copyLink(byId('empty-copy').querySelector('[data-text]')));
+  byId('empty-copy').addEventListener('click', () =>
+    copyLink(byId('empty-copy').querySelector('[data-text]')),
+  );
   byId('link').addEventListener('focus', ({ target }) => target.select());
   byId('call-echo').addEventListener('click', callEcho);
   byId('details-button').addEventListener('click', () => details.toggle());
@@ -111,7 +115,11 @@ function listenToRoom() {
     .on('microphoneChanged', watchMicrophone)
     .on('microphoneFailed', () => tellAboutMicrophone('failed'))
     .on('mutedByModerator', () => notify('moderator', t('mutedByModerator')))
-    .on('askedToUnmute', () => notify('moderator', t('askedToUnmute'), { action: { words: t('unmute'), run: () => setMuted(false) } }))
+    .on('askedToUnmute', () =>
+      notify('moderator', t('askedToUnmute'), {
+        action: { words: t('unmute'), run: () => setMuted(false) },
+      }),
+    )
     .on('participantPermissionsChanged', onPermissions)
     .on('audioPlaybackChanged', onPlayback)
     .on('disconnected', (reason) => end(ENDINGS[reason] ?? OTHER_ENDING));
@@ -141,7 +149,8 @@ async function join({ microphone }) {
     announce(t('saidConnected'));
     drawPeople();
   } catch (error) {
-    if (thisEntry === entry && document.body.dataset.view === 'call') end(ENDINGS[error.reason] ?? OTHER_ENDING, error.message);
+    if (thisEntry === entry && document.body.dataset.view === 'call')
+      end(ENDINGS[error.reason] ?? OTHER_ENDING, error.message);
   }
 }
 
@@ -169,7 +178,11 @@ function tellAboutMicrophone(reason) {
 
 function watchMicrophone(track) {
   track.addEventListener('ended', () => {
-    if (room.microphone === track) notify('microphone', t('microphoneUnplugged'), { kind: 'warn', action: { words: t('tryAgain'), run: addMicrophone } });
+    if (room.microphone === track)
+      notify('microphone', t('microphoneUnplugged'), {
+        kind: 'warn',
+        action: { words: t('tryAgain'), run: addMicrophone },
+      });
   });
   drawControls();
 }
@@ -206,20 +219,26 @@ async function callEcho() {
   drawEmpty();
   const address = `${httpUrl(admitted.url)}/v1/rooms/${encodeURIComponent(invitation.room)}/echo`;
   try {
-    const response = await fetch(address, { method: 'POST', headers: { authorization: `Bearer ${room.token}` } });
+    const response = await fetch(address, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${room.token}` },
+    });
     if (response.ok) {
       setTimeout(giveUpOnEcho, ECHO_PATIENCE_MS);
       return;
     }
     const { detail, title } = await response.json().catch(() => ({}));
-    throw new Error(detail ?? (response.status === 404 ? t('echoMissing') : (title ?? response.status)));
+    throw new Error(
+      detail ?? (response.status === 404 ? t('echoMissing') : (title ?? response.status)),
+    );
   } catch (error) {
     tellAboutEcho(error.message);
   }
 }
 
 function giveUpOnEcho() {
-  if (echoCalled && room.state !== 'disconnected' && room.participants.size === 0) tellAboutEcho(t('echoSilent'));
+  if (echoCalled && room.state !== 'disconnected' && room.participants.size === 0)
+    tellAboutEcho(t('echoSilent'));
 }
 
 function tellAboutEcho(why) {
@@ -238,7 +257,14 @@ function leave() {
 function onKey(event) {
   const typing = event.target.closest?.('input:not([type="checkbox"]), select, textarea');
   const modified = event.ctrlKey || event.metaKey || event.altKey;
-  if (typing || modified || event.repeat || document.body.dataset.view !== 'call' || !details.shortcutsOn) return;
+  if (
+    typing ||
+    modified ||
+    event.repeat ||
+    document.body.dataset.view !== 'call' ||
+    !details.shortcutsOn
+  )
+    return;
   const run = {
     KeyM: toggleMute,
     KeyH: () => room.canUpdateMetadata && toggleHand(),
@@ -256,21 +282,30 @@ function onPerson(words, participant) {
 }
 
 function onUpdated(participant) {
-  const tile = document.querySelector(`.tile[data-identity="${CSS.escape(participant.identity)}"] .hand`);
+  const tile = document.querySelector(
+    `.tile[data-identity="${CSS.escape(participant.identity)}"] .hand`,
+  );
   const wasDown = tile?.hidden ?? true;
   drawPeople();
-  if (participant !== room.local && wasDown && participant.attributes.hand) announce(t('saidHand', { name: participant.name }));
+  if (participant !== room.local && wasDown && participant.attributes.hand)
+    announce(t('saidHand', { name: participant.name }));
 }
 
 function onPermissions() {
-  if (room.canPublish) notify('speaking', t('speakingGranted'), { action: { words: t('speak'), run: addMicrophone } });
+  if (room.canPublish)
+    notify('speaking', t('speakingGranted'), { action: { words: t('speak'), run: addMicrophone } });
   else notify('speaking', t('speakingRevoked'), { kind: 'warn' });
   drawControls();
 }
 
 function onPlayback(allowed) {
   if (allowed) withdraw('playback');
-  else notify('playback', t('playbackBlocked'), { kind: 'warn', lasting: true, action: { words: t('turnOnSound'), run: () => room.startAudio() } });
+  else
+    notify('playback', t('playbackBlocked'), {
+      kind: 'warn',
+      lasting: true,
+      action: { words: t('turnOnSound'), run: () => room.startAudio() },
+    });
 }
 
 function end({ words, icon, again }, detail = '') {
@@ -317,8 +352,10 @@ function drawState(state) {
   byId('state').dataset.state = state;
   byId('state-words').textContent = t(state);
   setIcon(byId('state-icon'), STATE_ICONS[state] ?? 'state-busy');
-  if (state === 'signalReconnecting') notify('banner', t('bannerSignalReconnecting'), { kind: 'warn', lasting: true, spin: true });
-  else if (state === 'reconnecting') notify('banner', t('bannerReconnecting'), { kind: 'warn', lasting: true, spin: true });
+  if (state === 'signalReconnecting')
+    notify('banner', t('bannerSignalReconnecting'), { kind: 'warn', lasting: true, spin: true });
+  else if (state === 'reconnecting')
+    notify('banner', t('bannerReconnecting'), { kind: 'warn', lasting: true, spin: true });
   else withdraw('banner');
 }
 

@@ -17,7 +17,9 @@ export class Details {
     byId('copy-report').addEventListener('click', () => this.#copyReport());
     byId('details').addEventListener('keydown', ({ key }) => key === 'Escape' && this.close());
     byId('shortcuts').checked = localStorage.getItem(SHORTCUTS_KEY) !== 'off';
-    byId('shortcuts').addEventListener('change', ({ target }) => localStorage.setItem(SHORTCUTS_KEY, target.checked ? 'on' : 'off'));
+    byId('shortcuts').addEventListener('change', ({ target }) =>
+      localStorage.setItem(SHORTCUTS_KEY, target.checked ? 'on' : 'off'),
+    );
   }
 
   get shortcutsOn() {
@@ -41,8 +43,18 @@ export class Details {
     byId('details').hidden = false;
     byId('details-button').setAttribute('aria-expanded', 'true');
     byId('details-title').focus();
-    const keys = [['M', 'keyMute'], ['H', 'keyHand'], ['D', 'keyDetails'], ['L', 'keyLeave']];
-    byId('shortcut-list').replaceChildren(...keys.flatMap(([key, words]) => [create('dt', {}, t(words)), create('dd', {}, create('kbd', {}, key))]));
+    const keys = [
+      ['M', 'keyMute'],
+      ['H', 'keyHand'],
+      ['D', 'keyDetails'],
+      ['L', 'keyLeave'],
+    ];
+    byId('shortcut-list').replaceChildren(
+      ...keys.flatMap(([key, words]) => [
+        create('dt', {}, t(words)),
+        create('dd', {}, create('kbd', {}, key)),
+      ]),
+    );
     this.#timer = setInterval(() => this.#refresh(), REFRESH_MS);
     this.#refresh();
   }
@@ -58,11 +70,22 @@ export class Details {
       ['readingJitter', milliseconds(stats.jitterMs)],
       ['readingConcealed', percent(stats.concealedPercent)],
       ['readingCodec', stats.codec ?? t('unknown')],
-      ['readingRed', stats.red === null || stats.red === undefined ? t('unknown') : t(stats.red ? 'on' : 'off')],
+      [
+        'readingRed',
+        stats.red === null || stats.red === undefined ? t('unknown') : t(stats.red ? 'on' : 'off'),
+      ],
       ['readingPath', stats.path ?? t('unknown')],
-      ['readingNode', [stats.server.nodeId, stats.server.region].filter(Boolean).join(', ') || t('unknown')],
+      [
+        'readingNode',
+        [stats.server.nodeId, stats.server.region].filter(Boolean).join(', ') || t('unknown'),
+      ],
     ];
-    byId('readings').replaceChildren(...rows.flatMap(([name, value]) => [create('dt', {}, t(name)), create('dd', { dir: 'auto', dataset: { reading: name } }, value)]));
+    byId('readings').replaceChildren(
+      ...rows.flatMap(([name, value]) => [
+        create('dt', {}, t(name)),
+        create('dd', { dir: 'auto', dataset: { reading: name } }, value),
+      ]),
+    );
   }
 
   async #copyReport() {
@@ -82,5 +105,6 @@ export class Details {
   }
 }
 
-const milliseconds = (value) => (value === null || value === undefined ? t('unknown') : `${value} ms`);
+const milliseconds = (value) =>
+  value === null || value === undefined ? t('unknown') : `${value} ms`;
 const percent = (value) => (value === null || value === undefined ? t('unknown') : `${value} %`);

@@ -14,7 +14,12 @@ export function readInvitation() {
   const token = fragment.get('token') ?? '';
   const claims = token ? claimsOf(token) : {};
   const room = claims.video?.room ?? roomFromPath() ?? 'demo';
-  return { room, token, url: fragment.get('url') ?? location.origin, name: claims.name || claims.sub || '' };
+  return {
+    room,
+    token,
+    url: fragment.get('url') ?? location.origin,
+    name: claims.name || claims.sub || '',
+  };
 }
 
 /** What to connect with: `{url, token}`. */
@@ -31,7 +36,11 @@ export async function admission(invitation, name) {
     throw new TokenError('', false);
   }
   const answer = await response.json().catch(() => ({}));
-  if (!response.ok) throw new TokenError(answer.detail ?? answer.title ?? '', response.status >= 400 && response.status < 500);
+  if (!response.ok)
+    throw new TokenError(
+      answer.detail ?? answer.title ?? '',
+      response.status >= 400 && response.status < 500,
+    );
   return { url: answer.url, token: answer.token };
 }
 
@@ -52,7 +61,9 @@ function roomFromPath() {
 function claimsOf(token) {
   try {
     const payload = token.split('.')[1].replaceAll('-', '+').replaceAll('_', '/');
-    return JSON.parse(new TextDecoder().decode(Uint8Array.from(atob(payload), (letter) => letter.charCodeAt(0))));
+    return JSON.parse(
+      new TextDecoder().decode(Uint8Array.from(atob(payload), (letter) => letter.charCodeAt(0))),
+    );
   } catch {
     return {};
   }

@@ -49,8 +49,12 @@ export function packetLevel(receiver) {
 
 /** Levels by track id, out of an `RTCStatsReport`. */
 export function reportedLevels(report) {
-  const inbound = [...report.values()].filter(({ type, audioLevel }) => type === 'inbound-rtp' && Number.isFinite(audioLevel));
-  return new Map(inbound.map(({ trackIdentifier, audioLevel }) => [trackIdentifier, fromAmplitude(audioLevel)]));
+  const inbound = [...report.values()].filter(
+    ({ type, audioLevel }) => type === 'inbound-rtp' && Number.isFinite(audioLevel),
+  );
+  return new Map(
+    inbound.map(({ trackIdentifier, audioLevel }) => [trackIdentifier, fromAmplitude(audioLevel)]),
+  );
 }
 
 /** Jumps up at once and falls slowly, so that a ring doesn't flicker between syllables. */

@@ -66,7 +66,10 @@ const enums = table(ENUMS, (entry) => {
 });
 
 function table(lines, parse) {
-  const rows = lines.trim().split('\n').map((line) => line.split(': '));
+  const rows = lines
+    .trim()
+    .split('\n')
+    .map((line) => line.split(': '));
   return new Map(rows.map(([name, entries]) => [name, new Map(entries.split(', ').map(parse))]));
 }
 
@@ -76,7 +79,7 @@ export const isMessage = (type) => messages.has(type);
 export const isEnum = (type) => enums.has(type);
 
 export function enumNumber(type, value) {
-  return typeof value === 'number' ? value : enums.get(type).get(value) ?? 0;
+  return typeof value === 'number' ? value : (enums.get(type).get(value) ?? 0);
 }
 
 /** The name of a value, or its number when this client has no name for it. */

@@ -10,10 +10,19 @@ const shown = new Map();
  * Shows a notice, in place of an earlier one of the same `id`.
  * `action` is `{words, run}`; `kind` is `warn` or `info`; `lasting` ones can't be dismissed.
  */
-export function notify(id, words, { kind = 'info', action = null, lasting = false, spin = false } = {}) {
+export function notify(
+  id,
+  words,
+  { kind = 'info', action = null, lasting = false, spin = false } = {},
+) {
   const mark = icon(spin ? 'state-busy' : kind === 'warn' ? 'alert' : 'info');
   mark.classList.toggle('spin', spin);
-  const notice = create('div', { className: 'notice', id: `notice-${id}`, dataset: { kind } }, mark, create('p', {}, words));
+  const notice = create(
+    'div',
+    { className: 'notice', id: `notice-${id}`, dataset: { kind } },
+    mark,
+    create('p', {}, words),
+  );
   if (action) notice.append(actionButton(id, action));
   if (!lasting) notice.append(dismissButton(id));
   const before = shown.get(id);
@@ -43,7 +52,12 @@ function actionButton(id, { words, run }) {
 }
 
 function dismissButton(id) {
-  const button = create('button', { className: 'button quiet', type: 'button' }, icon('close'), create('span', { className: 'unseen' }, t('dismiss')));
+  const button = create(
+    'button',
+    { className: 'button quiet', type: 'button' },
+    icon('close'),
+    create('span', { className: 'unseen' }, t('dismiss')),
+  );
   button.addEventListener('click', () => {
     withdraw(id);
     byId('mute').focus();

@@ -79,7 +79,14 @@ export class Participant {
   #updateTracks(infos) {
     const known = this.tracks;
     this.tracks = new Map();
-    for (const { sid, type = 'AUDIO', name = '', muted = false, source = 'UNKNOWN', mimeType = '' } of infos) {
+    for (const {
+      sid,
+      type = 'AUDIO',
+      name = '',
+      muted = false,
+      source = 'UNKNOWN',
+      mimeType = '',
+    } of infos) {
       this.tracks.set(sid, { ...known.get(sid), sid, type, name, muted, source, mimeType });
     }
   }

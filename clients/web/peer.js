@@ -37,8 +37,10 @@ export class Peer {
   constructor(listener) {
     this.#listener = listener;
     this.#connection = new RTCPeerConnection({ bundlePolicy: 'max-bundle' });
-    this.#connection.onconnectionstatechange = () => listener.onState(this.#connection.connectionState);
-    this.#connection.onicecandidate = ({ candidate }) => candidate && listener.sendCandidate(candidate);
+    this.#connection.onconnectionstatechange = () =>
+      listener.onState(this.#connection.connectionState);
+    this.#connection.onicecandidate = ({ candidate }) =>
+      candidate && listener.sendCandidate(candidate);
     for (const [label, options] of Object.entries(CHANNELS)) this.#openChannel(label, options);
     this.addReceiveSections(RECEIVE_SECTIONS_AT_START);
   }
@@ -70,13 +72,18 @@ export class Peer {
   }
 
   configure(iceServers) {
-    const servers = iceServers.map(({ urls, username, credential }) => ({ urls, username, credential }));
+    const servers = iceServers.map(({ urls, username, credential }) => ({
+      urls,
+      username,
+      credential,
+    }));
     this.#connection.setConfiguration({ bundlePolicy: 'max-bundle', iceServers: servers });
   }
 
   addReceiveSections(count) {
     const room = RECEIVE_SECTIONS_MAX - this.#connection.getTransceivers().length;
-    for (let i = 0; i < Math.min(count, room); i += 1) this.#connection.addTransceiver('audio', { direction: 'recvonly' });
+    for (let i = 0; i < Math.min(count, room); i += 1)
+      this.#connection.addTransceiver('audio', { direction: 'recvonly' });
   }
 
   /** Asks for another offer. With `restart`, on new ICE credentials. */
@@ -101,14 +108,23 @@ export class Peer {
   }
 
   async addCandidate(candidate) {
-    if (this.#connection.remoteDescription) await this.#connection.addIceCandidate(candidate).catch(() => {});
+    if (this.#connection.remoteDescription)
+      await this.#connection.addIceCandidate(candidate).catch(() => {});
     else this.#candidates.push(candidate);
   }
 
   /** Sends `track`; the caller negotiates. */
   addMicrophone(track) {
-    const encoding = { maxBitrate: SPEECH_BITS_PER_SECOND, priority: 'high', networkPriority: 'high' };
-    const options = { direction: 'sendonly', streams: [new MediaStream([track])], sendEncodings: [encoding] };
+    const encoding = {
+      maxBitrate: SPEECH_BITS_PER_SECOND,
+      priority: 'high',
+      networkPriority: 'high',
+    };
+    const options = {
+      direction: 'sendonly',
+      streams: [new MediaStream([track])],
+      sendEncodings: [encoding],
+    };
     return this.#connection.addTransceiver(track, options).sender;
   }
 
@@ -122,8 +138,12 @@ export class Peer {
 
   /** Whether our packets repeat the ones before them; `null` while nothing is sent. Browsers' statistics don't say. */
   get sendsRed() {
-    const sending = this.#connection.getTransceivers().find(({ currentDirection, sender }) => currentDirection === 'sendonly' && sender.track);
-    return sending ? sending.sender.getParameters().codecs?.[0]?.mimeType.toLowerCase() === 'audio/red' : null;
+    const sending = this.#connection
+      .getTransceivers()
+      .find(({ currentDirection, sender }) => currentDirection === 'sendonly' && sender.track);
+    return sending
+      ? sending.sender.getParameters().codecs?.[0]?.mimeType.toLowerCase() === 'audio/red'
+      : null;
   }
 
   /** What a resume tells the server about this side. */
@@ -185,7 +205,10 @@ export class Peer {
 
   #awaitAnswer(id) {
     return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => reject(new Error('the server did not answer an offer')), ANSWER_TIMEOUT_MS);
+      const timer = setTimeout(
+        () => reject(new Error('the server did not answer an offer')),
+        ANSWER_TIMEOUT_MS,
+      );
       const settle = (value) => {
         clearTimeout(timer);
         this.#awaited = null;
@@ -215,7 +238,9 @@ export class Peer {
   /** What the answer says we receive, as `{trackSid, participantSid, receiver}`. */
   #received(sdp, midToTrackId) {
     const named = streamsByMid(sdp);
-    const receiving = this.#connection.getTransceivers().filter(({ mid, currentDirection }) => named.has(mid) && currentDirection === 'recvonly');
+    const receiving = this.#connection
+      .getTransceivers()
+      .filter(({ mid, currentDirection }) => named.has(mid) && currentDirection === 'recvonly');
     return receiving.map(({ mid, receiver }) => {
       const [participantSid, trackSid] = named.get(mid).split('|');
       return { participantSid, trackSid: midToTrackId[mid] ?? trackSid, receiver };
@@ -228,7 +253,9 @@ function streamsByMid(sdp) {
   const streams = new Map();
   for (const section of sdp.split(/\r?\nm=/).slice(1)) {
     const mid = /^a=mid:(\S+)/m.exec(section)?.[1];
-    const stream = /^a=msid:(PA_[^\s|]+\|TR_\S+)/m.exec(section)?.[1] ?? /^a=ssrc:\d+ msid:(PA_[^\s|]+\|TR_\S+)/m.exec(section)?.[1];
+    const stream =
+      /^a=msid:(PA_[^\s|]+\|TR_\S+)/m.exec(section)?.[1] ??
+      /^a=ssrc:\d+ msid:(PA_[^\s|]+\|TR_\S+)/m.exec(section)?.[1];
     if (mid && stream) streams.set(mid, stream);
   }
   return streams;

@@ -126,13 +126,18 @@ function readMessage(type, reader, depth) {
 
 function wireTypeFits(field, wireType) {
   if (field.type === 'float') return wireType === FIXED32;
-  if (['string', 'bytes', 'map'].includes(field.type) || isMessage(field.type)) return wireType === LENGTH;
+  if (['string', 'bytes', 'map'].includes(field.type) || isMessage(field.type))
+    return wireType === LENGTH;
   return wireType === VARINT || (wireType === LENGTH && field.repeated);
 }
 
 function readField(message, field, wireType, reader, depth) {
   if (field.type === 'map') {
-    const entry = readMessage('MapEntry', new Reader(reader.take(Number(reader.varint()))), depth + 1);
+    const entry = readMessage(
+      'MapEntry',
+      new Reader(reader.take(Number(reader.varint()))),
+      depth + 1,
+    );
     message[field.name] = { ...message[field.name], [entry.key ?? '']: entry.value ?? '' };
     return;
   }

@@ -38,7 +38,11 @@ export class SignalConnection {
 
   /** Resolves with the first message, `{kind, value}`. */
   async open(url, token, joinRequest) {
-    const query = new URLSearchParams({ access_token: token, join_request: await packJoinRequest(joinRequest), json: '1' });
+    const query = new URLSearchParams({
+      access_token: token,
+      join_request: await packJoinRequest(joinRequest),
+      json: '1',
+    });
     try {
       return await this.#firstMessage(`${webSocketUrl(url)}/rtc/v1?${query}`);
     } catch (error) {
@@ -58,7 +62,8 @@ export class SignalConnection {
     clearInterval(this.#pingTimer);
     this.#pingTimeoutMs = timeoutSeconds * 1000;
     this.#watchForSilence();
-    if (intervalSeconds > 0) this.#pingTimer = setInterval(() => this.#ping(), intervalSeconds * 1000);
+    if (intervalSeconds > 0)
+      this.#pingTimer = setInterval(() => this.#ping(), intervalSeconds * 1000);
   }
 
   /** Closes without telling the listener. */
@@ -69,20 +74,28 @@ export class SignalConnection {
   #firstMessage(address) {
     return new Promise((resolve, reject) => {
       const fail = (reason, text) => reject(new SignalError(reason, text));
-      const timer = setTimeout(() => fail('timeout', 'the server did not accept the connection in time'), OPEN_TIMEOUT_MS);
+      const timer = setTimeout(
+        () => fail('timeout', 'the server did not accept the connection in time'),
+        OPEN_TIMEOUT_MS,
+      );
       let firstTimer = 0;
-      const settle = (act) => (...args) => {
-        clearTimeout(timer);
-        clearTimeout(firstTimer);
-        this.#settleFirst = null;
-        act(...args);
-      };
+      const settle =
+        (act) =>
+        (...args) => {
+          clearTimeout(timer);
+          clearTimeout(firstTimer);
+          this.#settleFirst = null;
+          act(...args);
+        };
       this.#settleFirst = { resolve: settle(resolve), reject: settle(reject) };
       this.#socket = new WebSocket(address);
       this.#socket.binaryType = 'arraybuffer';
       this.#socket.onopen = () => {
         clearTimeout(timer);
-        firstTimer = setTimeout(() => fail('timeout', 'the server did not answer in time'), FIRST_MESSAGE_TIMEOUT_MS);
+        firstTimer = setTimeout(
+          () => fail('timeout', 'the server did not answer in time'),
+          FIRST_MESSAGE_TIMEOUT_MS,
+        );
       };
       this.#socket.onmessage = (event) => this.#onFrame(event.data);
       this.#socket.onclose = (event) => this.#end(event.reason || `code ${event.code}`);
@@ -93,7 +106,10 @@ export class SignalConnection {
     this.#watchForSilence();
     let message;
     try {
-      message = typeof data === 'string' ? JSON.parse(data) : decode('SignalResponse', new Uint8Array(data));
+      message =
+        typeof data === 'string'
+          ? JSON.parse(data)
+          : decode('SignalResponse', new Uint8Array(data));
     } catch (error) {
       this.#end(`unreadable frame: ${error.message}`, 4000);
       return;
@@ -110,13 +126,19 @@ export class SignalConnection {
   #ping() {
     const now = String(Date.now());
     this.send('ping', now);
-    this.send('pingReq', this.rttMs === null ? { timestamp: now } : { timestamp: now, rtt: String(this.rttMs) });
+    this.send(
+      'pingReq',
+      this.rttMs === null ? { timestamp: now } : { timestamp: now, rtt: String(this.rttMs) },
+    );
   }
 
   #watchForSilence() {
     clearTimeout(this.#silenceTimer);
     if (this.#pingTimeoutMs === 0) return;
-    this.#silenceTimer = setTimeout(() => this.#end('server fell silent', 4000), this.#pingTimeoutMs);
+    this.#silenceTimer = setTimeout(
+      () => this.#end('server fell silent', 4000),
+      this.#pingTimeoutMs,
+    );
   }
 
   #end(why, code = 1000, tell = this.#listener.onClose) {
@@ -136,7 +158,12 @@ export class SignalConnection {
 /** The join request of `/rtc/v1`: protobuf, gzipped where the browser can, base64url with padding. */
 async function packJoinRequest({ reconnect, participantSid, reason, offer }) {
   const request = {
-    clientInfo: { sdk: 'JS', version: CLIENT_VERSION, protocol: PROTOCOL_VERSION, otherSdks: 'adda-web' },
+    clientInfo: {
+      sdk: 'JS',
+      version: CLIENT_VERSION,
+      protocol: PROTOCOL_VERSION,
+      otherSdks: 'adda-web',
+    },
     connectionSettings: { autoSubscribe: true },
     publisherOffer: offer,
     ...(reconnect && { reconnect: true, reconnectReason: reason, participantSid }),
@@ -170,7 +197,8 @@ async function explainRefusal(address) {
   // Some servers quote the token they refuse; it is not for the screen.
   const text = (await response.text().catch(() => '')).replace(/eyJ[\w.-]+/g, '…').slice(0, 200);
   if (response.ok) return new SignalError('unreachable', 'the server refused the WebSocket');
-  if (response.status === 401 || response.status === 403) return new SignalError('notAllowed', text);
+  if (response.status === 401 || response.status === 403)
+    return new SignalError('notAllowed', text);
   if (response.status === 404) return refusalNotFound(text);
   return new SignalError('unreachable', text || `the server answered ${response.status}`);
 }

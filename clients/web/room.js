@@ -142,7 +142,10 @@ export class Room extends EventTarget {
     this.#requestId += 1;
     const requestId = this.#requestId;
     const answered = new Promise((resolve, reject) => {
-      const timer = setTimeout(() => reject(new Error('the server did not answer')), REQUEST_TIMEOUT_MS);
+      const timer = setTimeout(
+        () => reject(new Error('the server did not answer')),
+        REQUEST_TIMEOUT_MS,
+      );
       this.#requests.set(requestId, ({ reason = 'OK', message }) => {
         clearTimeout(timer);
         if (reason === 'OK') resolve();
@@ -157,12 +160,19 @@ export class Room extends EventTarget {
     const packet = { destinationIdentities, user: { payload, topic } };
     if (!reliable) return this.#session?.sendData('_lossy', encode('DataPacket', packet)) ?? false;
     this.#sequence += 1;
-    return this.#session?.sendData('_reliable', encode('DataPacket', { ...packet, sequence: this.#sequence })) ?? false;
+    return (
+      this.#session?.sendData(
+        '_reliable',
+        encode('DataPacket', { ...packet, sequence: this.#sequence }),
+      ) ?? false
+    );
   }
 
   /** Plays what the browser held back. Call it from a click. */
   async startAudio() {
-    const played = await Promise.allSettled([...this.#players.values()].map((player) => player.play()));
+    const played = await Promise.allSettled(
+      [...this.#players.values()].map((player) => player.play()),
+    );
     this.#setPlaybackBlocked(played.some(({ status }) => status === 'rejected'));
   }
 
@@ -175,7 +185,8 @@ export class Room extends EventTarget {
   measure() {
     this.local.hear(this.#meter?.read() ?? 0);
     let silentPackets = false;
-    for (const participant of this.participants.values()) silentPackets = participant.measure(this.#reportedLevels) || silentPackets;
+    for (const participant of this.participants.values())
+      silentPackets = participant.measure(this.#reportedLevels) || silentPackets;
     if (silentPackets) this.#askForLevels();
   }
 
@@ -191,12 +202,22 @@ export class Room extends EventTarget {
     const report = await this.#session?.getStats();
     const reading = report ? this.#stats.read(report) : {};
     const red = this.#session?.sendsRed ?? this.#hearsRed();
-    return { state: this.state, signalRttMs: this.#session?.signalRttMs ?? null, server: this.server, red, ...reading };
+    return {
+      state: this.state,
+      signalRttMs: this.#session?.signalRttMs ?? null,
+      server: this.server,
+      red,
+      ...reading,
+    };
   }
 
   #hearsRed() {
-    const heard = [...this.participants.values()].map(({ microphone }) => microphone).filter((track) => track?.receiver);
-    return heard.length > 0 ? heard.some(({ mimeType }) => mimeType.toLowerCase() === 'audio/red') : null;
+    const heard = [...this.participants.values()]
+      .map(({ microphone }) => microphone)
+      .filter((track) => track?.receiver);
+    return heard.length > 0
+      ? heard.some(({ mimeType }) => mimeType.toLowerCase() === 'audio/red')
+      : null;
   }
 
   #sessionListener() {
@@ -236,8 +257,13 @@ export class Room extends EventTarget {
 
   #onJoined(join) {
     const present = new Set((join.otherParticipants ?? []).map(({ identity }) => identity));
-    for (const participant of [...this.participants.values()]) if (!present.has(participant.identity)) this.#remove(participant);
-    this.#onServer({ ...join.serverInfo, version: join.serverInfo?.version ?? join.serverVersion, region: join.serverRegion });
+    for (const participant of [...this.participants.values()])
+      if (!present.has(participant.identity)) this.#remove(participant);
+    this.#onServer({
+      ...join.serverInfo,
+      version: join.serverInfo?.version ?? join.serverVersion,
+      region: join.serverRegion,
+    });
     this.#onRoom(join.room ?? {});
     this.local.update(join.participant);
     for (const info of join.otherParticipants ?? []) this.#upsert(info);
@@ -331,7 +357,14 @@ export class Room extends EventTarget {
   }
 
   #onPublished({ sid, mimeType = '', muted = false }) {
-    this.local.tracks.set(sid, { sid, type: 'AUDIO', source: 'MICROPHONE', name: '', mimeType, muted: muted || this.#muted });
+    this.local.tracks.set(sid, {
+      sid,
+      type: 'AUDIO',
+      source: 'MICROPHONE',
+      name: '',
+      mimeType,
+      muted: muted || this.#muted,
+    });
     if (muted !== this.#muted) this.#session.setMuted(this.#muted);
     this.#emit('localTrackPublished', sid);
     this.#emit('participantUpdated', this.local);
@@ -419,7 +452,8 @@ export class Room extends EventTarget {
 
   #bySid(sid) {
     if (sid === this.local.sid) return this.local;
-    for (const participant of this.participants.values()) if (participant.sid === sid) return participant;
+    for (const participant of this.participants.values())
+      if (participant.sid === sid) return participant;
     return null;
   }
 

@@ -157,18 +157,28 @@ export class Session {
 
   async #askToJoin(peer) {
     const first = await this.#openSignal({ offer: await peer.earlyOffer() });
-    if (first.kind !== 'join') throw new SignalError('notSupported', `expected join, got ${first.kind}`);
+    if (first.kind !== 'join')
+      throw new SignalError('notSupported', `expected join, got ${first.kind}`);
     return first.value;
   }
 
   async #resume(reason) {
-    const first = await this.#openSignal({ reconnect: true, participantSid: this.#participantSid, reason });
-    if (first.kind === 'join') throw new LeaveError({ reason: 'STATE_MISMATCH', action: 'RECONNECT' });
+    const first = await this.#openSignal({
+      reconnect: true,
+      participantSid: this.#participantSid,
+      reason,
+    });
+    if (first.kind === 'join')
+      throw new LeaveError({ reason: 'STATE_MISMATCH', action: 'RECONNECT' });
     this.#lost = null;
     this.#signal.keepAlive(this.#ping.interval, this.#ping.timeout);
     // Usually `reconnect` comes first, but an update for everybody may overtake it.
     this.#onMessage(first.kind, first.value);
-    this.send('syncState', { ...this.#peer.syncState, subscription: {}, publishTracks: this.#publishedTracks() });
+    this.send('syncState', {
+      ...this.#peer.syncState,
+      subscription: {},
+      publishTracks: this.#publishedTracks(),
+    });
     this.send('subscriptionPermission', { allParticipants: true });
     this.#announceAgain();
     this.#peer.restart();
@@ -191,7 +201,8 @@ export class Session {
   #makePeer() {
     const peer = new Peer({
       sendOffer: (offer) => this.send('offer', offer),
-      sendCandidate: (candidate) => this.send('trickle', { candidateInit: JSON.stringify(candidate), target: 'PUBLISHER' }),
+      sendCandidate: (candidate) =>
+        this.send('trickle', { candidateInit: JSON.stringify(candidate), target: 'PUBLISHER' }),
       onTracks: (received) => this.#peer === peer && this.#listener.onTracks(received),
       onState: (state) => this.#peer === peer && this.#onPeerState(state),
       onData: (label, bytes) => this.#listener.onData(label, bytes),
@@ -209,9 +220,11 @@ export class Session {
     const deadline = performance.now() + PEER_TIMEOUT_MS;
     while (!works()) {
       if (this.#ended) throw new SignalError('unreachable', 'left meanwhile');
-      if (this.#lost === 'RR_SIGNAL_DISCONNECTED') throw new SignalError('unreachable', 'the signal connection was lost');
+      if (this.#lost === 'RR_SIGNAL_DISCONNECTED')
+        throw new SignalError('unreachable', 'the signal connection was lost');
       const late = performance.now() > deadline;
-      if (late || this.#lost === 'RR_PUBLISHER_FAILED') throw new SignalError('mediaFailed', 'no network path for sound was found');
+      if (late || this.#lost === 'RR_PUBLISHER_FAILED')
+        throw new SignalError('mediaFailed', 'no network path for sound was found');
       await pause(PATH_POLL_MS);
     }
   }
@@ -260,7 +273,10 @@ export class Session {
     clearTimeout(this.#patience);
     if (state === 'failed') this.#onLost('RR_PUBLISHER_FAILED');
     if (state !== 'disconnected') return;
-    this.#patience = setTimeout(() => this.#busy || this.#onLost('RR_PUBLISHER_FAILED'), DISCONNECTED_PATIENCE_MS);
+    this.#patience = setTimeout(
+      () => this.#busy || this.#onLost('RR_PUBLISHER_FAILED'),
+      DISCONNECTED_PATIENCE_MS,
+    );
   }
 
   /** The machine changed networks: old addresses may be dead though nothing has noticed yet. */
@@ -295,7 +311,8 @@ export class Session {
   }
 
   #showRecovery() {
-    if (!this.#ended) this.#listener.onState(this.#fullRejoin ? 'reconnecting' : 'signalReconnecting');
+    if (!this.#ended)
+      this.#listener.onState(this.#fullRejoin ? 'reconnecting' : 'signalReconnecting');
   }
 
   /** A server that answers but can't resume is there to be joined at once. */
@@ -345,7 +362,8 @@ export class Session {
 
   /** After a join or a resume: tells the server of a microphone it hasn't confirmed. */
   #announceAgain() {
-    if (this.#published && !this.#published.info) this.#announce().catch((error) => this.#listener.onPublishFailed(error));
+    if (this.#published && !this.#published.info)
+      this.#announce().catch((error) => this.#listener.onPublishFailed(error));
   }
 
   async #announce() {
@@ -355,7 +373,10 @@ export class Session {
       published.sender = this.#peer.addMicrophone(published.track);
     }
     const answered = new Promise((resolve, reject) => {
-      const timer = setTimeout(() => reject(new Error('the server did not take the microphone in time')), PUBLISH_TIMEOUT_MS);
+      const timer = setTimeout(
+        () => reject(new Error('the server did not take the microphone in time')),
+        PUBLISH_TIMEOUT_MS,
+      );
       this.#publishing.set(published.cid, (info) => {
         clearTimeout(timer);
         resolve(info);

@@ -20,11 +20,19 @@ export class CallStats {
       rttMs: toMs(path?.currentRoundTripTime ?? echoed?.roundTripTime),
       lossInPercent: this.#share('lost', lost, lost + arrived),
       lossOutPercent: percent(echoed?.fractionLost),
-      jitterMs: toMs(received.length > 0 ? Math.max(...received.map((stat) => stat.jitter ?? 0)) : echoed?.jitter),
+      jitterMs: toMs(
+        received.length > 0
+          ? Math.max(...received.map((stat) => stat.jitter ?? 0))
+          : echoed?.jitter,
+      ),
       codec: codecName(byId.get((sent ?? received[0])?.codecId)),
       packetsSent: sent?.packetsSent ?? 0,
       packetsReceived: arrived,
-      concealedPercent: this.#share('concealed', sum(received, 'concealedSamples'), sum(received, 'totalSamplesReceived')),
+      concealedPercent: this.#share(
+        'concealed',
+        sum(received, 'concealedSamples'),
+        sum(received, 'totalSamplesReceived'),
+      ),
       path: path ? describePath(path, byId) : null,
     };
   }
@@ -40,7 +48,11 @@ export class CallStats {
 function selectedPath(all, byId) {
   const transport = all.find((stat) => stat.type === 'transport' && stat.selectedCandidatePairId);
   if (transport) return byId.get(transport.selectedCandidatePairId);
-  return all.find((stat) => stat.type === 'candidate-pair' && (stat.selected || (stat.nominated && stat.state === 'succeeded')));
+  return all.find(
+    (stat) =>
+      stat.type === 'candidate-pair' &&
+      (stat.selected || (stat.nominated && stat.state === 'succeeded')),
+  );
 }
 
 function codecName(codec) {

@@ -13,7 +13,8 @@ const TEXT = {
     joinWithMicrophone: 'Join with microphone',
     justListen: 'Just listen',
     joinHint: 'Your browser will ask for the microphone. You can also listen now and speak later.',
-    joinHintInsecure: 'This page is not on HTTPS, so browsers keep the microphone off. You can still listen.',
+    joinHintInsecure:
+      'This page is not on HTTPS, so browsers keep the microphone off. You can still listen.',
     language: 'Language',
     callTitle: 'Call in {room}',
     peopleCount: '{count} here',
@@ -69,10 +70,14 @@ const TEXT = {
     unnamedDevice: 'Device {number}',
     cleanUp: 'Clean up my voice',
     cleanUpHint: 'Removes echo and noise. Turn it off to play music.',
-    microphoneDenied: 'The microphone is blocked, so you are listening. Allow it in the browser’s address bar, then try again.',
-    microphoneMissing: 'No microphone was found, so you are listening. Plug one in, then try again.',
-    microphoneBusy: 'Another program is using the microphone, so you are listening. Close it, then try again.',
-    microphoneInsecure: 'Browsers allow the microphone on HTTPS only, so you are listening. Open this page on HTTPS to speak.',
+    microphoneDenied:
+      'The microphone is blocked, so you are listening. Allow it in the browser’s address bar, then try again.',
+    microphoneMissing:
+      'No microphone was found, so you are listening. Plug one in, then try again.',
+    microphoneBusy:
+      'Another program is using the microphone, so you are listening. Close it, then try again.',
+    microphoneInsecure:
+      'Browsers allow the microphone on HTTPS only, so you are listening. Open this page on HTTPS to speak.',
     microphoneFailed: 'The microphone could not be used, so you are listening.',
     microphoneUnplugged: 'Your microphone was unplugged. Others can’t hear you.',
     tryAgain: 'Try again',
@@ -91,11 +96,13 @@ const TEXT = {
     endedLeftTitle: 'You left the call',
     endedLeft: 'It goes on without you. You can come back any time.',
     endedRemovedTitle: 'You were removed from the call',
-    endedRemoved: 'A moderator ended your part in it. If that was a mistake, ask to be let in again.',
+    endedRemoved:
+      'A moderator ended your part in it. If that was a mistake, ask to be let in again.',
     endedDeletedTitle: 'The call has ended',
     endedDeleted: 'It was closed for everybody. You can start a new one under the same link.',
     endedDuplicateTitle: 'You joined somewhere else',
-    endedDuplicate: 'The same person is now in this call from another tab or device, so this one let go.',
+    endedDuplicate:
+      'The same person is now in this call from another tab or device, so this one let go.',
     endedShutdownTitle: 'The server is shutting down',
     endedShutdown: 'Your call ended because of that. It should be back soon.',
     endedLostTitle: 'The connection was lost',
@@ -111,7 +118,8 @@ const TEXT = {
     failedNotSupportedTitle: 'This server is too old for this page',
     failedNotSupported: 'It doesn’t speak the protocol that this page needs.',
     failedMediaTitle: 'Sound can’t get through',
-    failedMedia: 'The server answers, but no network path for sound was found. A firewall or VPN may be in the way: try another network.',
+    failedMedia:
+      'The server answers, but no network path for sound was found. A firewall or VPN may be in the way: try another network.',
     failedTokenTitle: 'This server needs an invitation',
     failedToken: 'Ask whoever runs this call for a link that lets you in.',
     rejoin: 'Rejoin',
@@ -133,7 +141,8 @@ const TEXT = {
     off: 'off',
     unknown: '–',
     copyReport: 'Copy report',
-    reportHint: 'Numbers and events of this call for whoever helps you. No names, addresses or keys.',
+    reportHint:
+      'Numbers and events of this call for whoever helps you. No names, addresses or keys.',
     shortcuts: 'Keyboard shortcuts',
     shortcutsOn: 'Use single keys',
     keyMute: 'Mute or unmute',
@@ -248,7 +257,8 @@ const TEXT = {
     failedNotSupportedTitle: 'هذا الخادم أقدم من هذه الصفحة',
     failedNotSupported: 'لا يتحدث البروتوكول الذي تحتاجه الصفحة.',
     failedMediaTitle: 'الصوت لا يمر',
-    failedMedia: 'الخادم يجيب، لكن لم يُعثر على مسار للصوت. قد يعيقه جدار حماية أو VPN: جرّب شبكة أخرى.',
+    failedMedia:
+      'الخادم يجيب، لكن لم يُعثر على مسار للصوت. قد يعيقه جدار حماية أو VPN: جرّب شبكة أخرى.',
     failedTokenTitle: 'هذا الخادم يحتاج إلى دعوة',
     failedToken: 'اطلب من صاحب المكالمة رابطًا يسمح لك بالدخول.',
     rejoin: 'انضم من جديد',
@@ -287,12 +297,17 @@ export function t(key, values = {}) {
   return template.replace(/\{(\w+)\}/g, (_, name) => values[name] ?? '');
 }
 
-export const languages = () => Object.entries(TEXT).map(([code, { languageName }]) => ({ code, name: languageName }));
+export const languages = () =>
+  Object.entries(TEXT).map(([code, { languageName }]) => ({ code, name: languageName }));
 export const currentLanguage = () => language;
 
 /** Takes the language somebody chose before, else the browser's first that we have. */
 export function chooseLanguage() {
-  const wanted = [new URLSearchParams(location.search).get('lang'), localStorage.getItem(LANGUAGE_KEY), ...navigator.languages];
+  const wanted = [
+    new URLSearchParams(location.search).get('lang'),
+    localStorage.getItem(LANGUAGE_KEY),
+    ...navigator.languages,
+  ];
   const codes = wanted.filter(Boolean).map((tag) => tag.toLowerCase().split('-')[0]);
   applyLanguage(codes.find((code) => code in TEXT) ?? 'en');
 }
@@ -304,8 +319,10 @@ export function setLanguage(code) {
 
 /** Fills in the words that the document only names. */
 export function applyText(values = {}) {
-  for (const element of document.querySelectorAll('[data-text]')) element.textContent = t(element.dataset.text, values);
-  for (const element of document.querySelectorAll('[data-label]')) element.setAttribute('aria-label', t(element.dataset.label));
+  for (const element of document.querySelectorAll('[data-text]'))
+    element.textContent = t(element.dataset.text, values);
+  for (const element of document.querySelectorAll('[data-label]'))
+    element.setAttribute('aria-label', t(element.dataset.label));
 }
 
 function applyLanguage(code) {

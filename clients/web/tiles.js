@@ -10,7 +10,12 @@ const TILES_MAX = 120;
 const CROWD_FEW = 4;
 const CROWD_MANY = 16;
 const HUES = 6;
-const QUALITY_ICONS = { EXCELLENT: 'quality-3', GOOD: 'quality-2', POOR: 'quality-1', LOST: 'quality-0' };
+const QUALITY_ICONS = {
+  EXCELLENT: 'quality-3',
+  GOOD: 'quality-2',
+  POOR: 'quality-1',
+  LOST: 'quality-0',
+};
 const LEVEL_STEP = 0.02;
 
 export class Tiles {
@@ -23,13 +28,18 @@ export class Tiles {
 
   /** Draws who is there. Order: ourselves, then as they came. */
   draw() {
-    const everybody = [this.#room.local, ...this.#room.participants.values()].filter(({ identity }) => identity);
+    const everybody = [this.#room.local, ...this.#room.participants.values()].filter(
+      ({ identity }) => identity,
+    );
     const shown = everybody.slice(0, TILES_MAX);
     const kept = new Set(shown.map(({ identity }) => identity));
-    for (const [identity, tile] of this.#tiles) if (!kept.has(identity)) this.#discard(identity, tile);
-    for (const participant of shown) this.#tile(participant).draw(participant, participant === this.#room.local);
+    for (const [identity, tile] of this.#tiles)
+      if (!kept.has(identity)) this.#discard(identity, tile);
+    for (const participant of shown)
+      this.#tile(participant).draw(participant, participant === this.#room.local);
     const list = byId('tiles');
-    list.dataset.crowd = shown.length <= CROWD_FEW ? 'few' : shown.length <= CROWD_MANY ? 'some' : 'many';
+    list.dataset.crowd =
+      shown.length <= CROWD_FEW ? 'few' : shown.length <= CROWD_MANY ? 'some' : 'many';
     byId('more-people').hidden = everybody.length <= TILES_MAX;
     byId('more-people').textContent = t('moreMany', { count: everybody.length - TILES_MAX });
   }
@@ -75,7 +85,13 @@ class Tile {
     this.#avatar.dataset.hue = hueOf(identity);
     const who = create('div', { className: 'who' }, this.#name, this.#chip);
     const marks = create('ul', { className: 'marks' }, this.#voice, this.#quality, this.#hand);
-    this.element = create('li', { className: 'tile', dataset: { identity } }, this.#avatar, who, marks);
+    this.element = create(
+      'li',
+      { className: 'tile', dataset: { identity } },
+      this.#avatar,
+      who,
+      marks,
+    );
   }
 
   draw(participant, isLocal) {
