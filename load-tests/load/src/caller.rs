@@ -50,7 +50,7 @@ pub(crate) enum Part {
 /// Takes part in a call until everybody leaves. What goes wrong is noted in the ledger.
 pub(crate) async fn call(crew: Rc<Crew>, recruit: Recruit) {
     if let Err(error) = take_part(&crew, &recruit).await {
-        crew.ledger.borrow_mut().note_failed(error.to_string());
+        crew.ledger.borrow_mut().note_failed(format!("{error:#}"));
     }
 }
 

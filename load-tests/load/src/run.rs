@@ -156,8 +156,9 @@ impl Run {
     async fn settle(&self, callers: u64, streams: u64) {
         let deadline = Instant::now() + SETTLE_TIMEOUT;
         while Instant::now() < deadline {
-            let arrived = read(&self.totals.joined) + read(&self.totals.failed);
-            if arrived >= callers && read(&self.totals.streams) >= streams {
+            let (joined, failed) = (read(&self.totals.joined), read(&self.totals.failed));
+            let everybody_hears = read(&self.totals.streams) >= streams;
+            if joined + failed >= callers && (everybody_hears || joined == 0) {
                 return;
             }
             self.tell(Phase::Joining);
