@@ -173,7 +173,8 @@ fn every_address_that_it_prints_works() {
         let answer = http::request(server.address(), "GET", &path, &[], "").expect("an answer");
         assert_eq!(answer.status, 200, "{url}");
     }
-    assert!(log.contains(&server.url()) && log.contains("devkey"), "{log}");
+    let sdk = format!("ws://localhost:{}", server.address().port());
+    assert!(log.contains(&sdk) && log.contains("devkey"), "{log}");
 }
 
 #[test]
