@@ -25,6 +25,10 @@ pub(crate) const REQUEST_BODY_BYTES_MAX: usize = 256 * 1024;
 /// For a whole request body to arrive.
 pub(crate) const REQUEST_BODY_TIME: Duration = Duration::from_secs(10);
 
+/// For a request from its head to its answer, upgrades not counted: body, database and SFU have
+/// shorter times of their own.
+pub(crate) const REQUEST_TIME_MAX: Duration = Duration::from_secs(30);
+
 /// How long a browser may remember what other origins are allowed.
 pub(crate) const CORS_AGE: Duration = Duration::from_secs(24 * 3600);
 
@@ -59,6 +63,9 @@ pub(crate) const WRITE_TIME: Duration = Duration::from_secs(30);
 
 /// For a close frame to get out and the client's to come back.
 pub(crate) const CLOSE_TIME: Duration = Duration::from_secs(5);
+
+/// What is read out and thrown away after our close frame. A client that says more isn't closing.
+pub(crate) const LINGER_BYTES_MAX: u64 = 1024 * 1024;
 
 /// Messages a client may send at once, and on average a second. Trickled candidates and a tool
 /// that sends attributes on every key stroke stay far below.

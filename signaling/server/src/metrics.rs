@@ -1,6 +1,6 @@
 //! The names of this node's metrics.
 
-use std::{sync::atomic::AtomicI64, time::Duration};
+use std::time::Duration;
 
 use prometheus_client::{
     encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder},
@@ -12,9 +12,7 @@ use service::metrics::Registry;
 /// Counters and gauges, shared by reference: each is atomic.
 #[derive(Clone, Debug)]
 pub(crate) struct Metrics {
-    pub(crate) rooms: Gauge,
-    pub(crate) participants: Gauge,
-    pub(crate) sockets: Gauge<i64, AtomicI64>,
+    pub(crate) sockets: Gauge,
     join_duration: Family<JoinLabels, Histogram, fn() -> Histogram>,
     ice_failures: Family<FailureLabels, Counter>,
 }
@@ -44,19 +42,8 @@ struct Reason(&'static str);
 impl Metrics {
     pub(crate) fn register(registry: &mut Registry) -> Self {
         let join_duration = Family::new_with_constructor(join_buckets as fn() -> Histogram);
-        let metrics = Self {
-            rooms: Gauge::default(),
-            participants: Gauge::default(),
-            sockets: Gauge::default(),
-            join_duration,
-            ice_failures: Family::default(),
-        };
-        registry.register("rooms", "Rooms that are live", metrics.rooms.clone());
-        registry.register(
-            "participants",
-            "Participants that have connected and not left",
-            metrics.participants.clone(),
-        );
+        let metrics =
+            Self { sockets: Gauge::default(), join_duration, ice_failures: Family::default() };
         registry.register("ws_connections", "Open signal sockets", metrics.sockets.clone());
         registry.register(
             "join_duration_seconds",

@@ -4,16 +4,24 @@ use std::sync::Arc;
 
 use axum::{
     Router,
-    extract::Request,
+    extract::{DefaultBodyLimit, Request},
     http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header},
     middleware::{self, Next},
     response::{IntoResponse, Response},
     routing::{any, get, post},
 };
 use service::{health::Health, metrics::Registry};
+use tokio::time::timeout;
 use tower_http::cors::{AllowHeaders, Any, CorsLayer};
 
-use crate::{app::App, dev, echo, limits::CORS_AGE, pages, problem::Problem, rtc, twirp};
+use crate::{
+    app::App,
+    dev, echo,
+    limits::{CORS_AGE, REQUEST_BODY_BYTES_MAX, REQUEST_TIME_MAX},
+    pages,
+    problem::Problem,
+    rtc, twirp,
+};
 
 /// Builds the node's routes.
 pub(crate) fn build(app: Arc<App>, health: Health, registry: Arc<Registry>) -> Router {
@@ -36,6 +44,7 @@ pub(crate) fn build(app: Arc<App>, health: Health, registry: Arc<Registry>) -> R
         .merge(own)
         .merge(service::http::routes(health, registry))
         .fallback(not_found)
+        .layer(DefaultBodyLimit::max(REQUEST_BODY_BYTES_MAX))
         .layer(middleware::from_fn(harden))
         .with_state(app)
 }
@@ -50,9 +59,12 @@ fn cors() -> CorsLayer {
         .max_age(CORS_AGE)
 }
 
-/// What every answer says, whatever it is.
+/// Bounds the time of every request, and says what every answer says.
 async fn harden(request: Request, next: Next) -> Response {
-    let mut response = next.run(request).await;
+    let mut response = match timeout(REQUEST_TIME_MAX, next.run(request)).await {
+        Ok(response) => response,
+        Err(_late) => StatusCode::REQUEST_TIMEOUT.into_response(),
+    };
     let nosniff = HeaderValue::from_static("nosniff");
     let headers = response.headers_mut();
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, nosniff);

@@ -212,16 +212,12 @@ impl Dispatcher {
         match what {
             What::RoomStarted => self.rooms.started(room, *epoch),
             What::RoomFinished => self.on_room_finished(room, *epoch),
-            What::ParticipantJoined { participant } => {
-                self.rooms.joined(room, *epoch, &participant.sid);
-            }
-            What::ParticipantLeft { participant, .. } => {
-                self.rooms.left(room, *epoch, &participant.sid);
-            }
+            What::ParticipantLeft { participant, .. } => self.rooms.left(room, &participant.sid),
             What::ConnectionFailed { cause, .. } => self.metrics.connection_failed(*cause),
-            What::TrackPublished { .. } | What::TrackUnpublished { .. } => {}
+            What::ParticipantJoined { .. }
+            | What::TrackPublished { .. }
+            | What::TrackUnpublished { .. } => {}
         }
-        self.publish();
     }
 
     fn on_room_finished(&mut self, room: &RoomName, epoch: Epoch) {
@@ -240,7 +236,6 @@ impl Dispatcher {
                 self.keeper.release(&room, epoch);
             }
         }
-        self.publish();
     }
 
     fn on_link_lost(&mut self) {
@@ -267,13 +262,6 @@ impl Dispatcher {
 
     fn unseat(&mut self, session: SessionId) -> Option<Seat> {
         self.sessions.get_mut(&session).and_then(|seated| seated.0.take())
-    }
-
-    fn publish(&self) {
-        let gauge = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
-        let count = self.rooms.count();
-        self.metrics.rooms.set(gauge(count.live));
-        self.metrics.participants.set(gauge(count.participants));
     }
 }
 

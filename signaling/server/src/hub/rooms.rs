@@ -35,15 +35,6 @@ pub(super) struct Rooms {
     rooms: BTreeMap<RoomName, Room>,
     /// Rooms whose owner turned out to have a higher epoch than the database gave us.
     superseded: BTreeMap<RoomName, Epoch>,
-    /// Rooms that are live, and participants that have joined, over all rooms.
-    count: Count,
-}
-
-/// How much is going on, in one room or in all.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Count {
-    pub(super) live: usize,
-    pub(super) participants: usize,
 }
 
 #[derive(Debug)]
@@ -51,13 +42,8 @@ struct Room {
     epoch: Epoch,
     liveness: Liveness,
     holders: Arc<()>,
-    participants: BTreeMap<String, Participant>,
-}
-
-#[derive(Clone, Copy, Debug, Default)]
-struct Participant {
-    session: Option<SessionId>,
-    has_joined: bool,
+    /// By which connection each participant came, by its sid.
+    sessions: BTreeMap<String, SessionId>,
 }
 
 impl Rooms {
@@ -78,27 +64,29 @@ impl Rooms {
         }
         self.superseded.remove(name);
         if self.rooms.get(name).is_some_and(|room| room.epoch < epoch) {
-            self.remove(name);
+            self.rooms.remove(name);
         }
         let room = self.rooms.entry(name.clone()).or_insert_with(|| Room::new(epoch));
         Some(room.hold(name))
     }
 
     pub(super) fn started(&mut self, name: &RoomName, epoch: Epoch) {
-        self.change(name, epoch, |room| room.liveness = Liveness::Live);
+        if let Some(room) = self.at(name, epoch) {
+            room.liveness = Liveness::Live;
+        }
     }
 
     pub(super) fn finished(&mut self, name: &RoomName, epoch: Epoch) {
-        self.change(name, epoch, |room| {
+        if let Some(room) = self.at(name, epoch) {
             room.liveness = Liveness::Idle;
-            room.participants.clear();
-        });
+            room.sessions.clear();
+        }
     }
 
     /// The owner has a higher epoch than we sent: ours is over.
     pub(super) fn superseded(&mut self, name: &RoomName, current: Epoch) {
         if self.rooms.get(name).is_some_and(|room| room.epoch < current) {
-            self.remove(name);
+            self.rooms.remove(name);
             if self.superseded.len() < ROOMS_MAX {
                 self.superseded.insert(name.clone(), current);
             }
@@ -117,66 +105,28 @@ impl Rooms {
     /// `session` is the signal connection of the participant with this sid.
     pub(super) fn seated(&mut self, name: &RoomName, sid: &str, session: SessionId) {
         if let Some(room) = self.rooms.get_mut(name) {
-            room.participants.entry(sid.to_owned()).or_default().session = Some(session);
+            room.sessions.insert(sid.to_owned(), session);
         }
     }
 
     pub(super) fn session_of(&self, name: &RoomName, sid: &str) -> Option<SessionId> {
-        self.rooms.get(name)?.participants.get(sid)?.session
+        self.rooms.get(name)?.sessions.get(sid).copied()
     }
 
-    pub(super) fn joined(&mut self, name: &RoomName, epoch: Epoch, sid: &str) {
-        self.change(name, epoch, |room| {
-            room.participants.entry(sid.to_owned()).or_default().has_joined = true;
-        });
-    }
-
-    pub(super) fn left(&mut self, name: &RoomName, epoch: Epoch, sid: &str) {
-        self.change(name, epoch, |room| _ = room.participants.remove(sid));
-    }
-
-    pub(super) fn count(&self) -> Count {
-        self.count
-    }
-
-    /// Changes the life of `name` under `epoch`, if that is the one we know.
-    fn change(&mut self, name: &RoomName, epoch: Epoch, change: impl FnOnce(&mut Room)) {
-        if let Some(room) = self.rooms.get_mut(name).filter(|room| room.epoch == epoch) {
-            let before = room.count();
-            change(room);
-            let after = room.count();
-            self.count.replace(before, after);
+    pub(super) fn left(&mut self, name: &RoomName, sid: &str) {
+        if let Some(room) = self.rooms.get_mut(name) {
+            room.sessions.remove(sid);
         }
     }
 
-    fn remove(&mut self, name: &RoomName) {
-        if let Some(room) = self.rooms.remove(name) {
-            self.count.replace(room.count(), Count::default());
-        }
-    }
-}
-
-impl Count {
-    fn replace(&mut self, before: Self, after: Self) {
-        self.live = (self.live + after.live).saturating_sub(before.live);
-        self.participants =
-            (self.participants + after.participants).saturating_sub(before.participants);
+    fn at(&mut self, name: &RoomName, epoch: Epoch) -> Option<&mut Room> {
+        self.rooms.get_mut(name).filter(|room| room.epoch == epoch)
     }
 }
 
 impl Room {
     fn new(epoch: Epoch) -> Self {
-        Self {
-            epoch,
-            liveness: Liveness::Idle,
-            holders: Arc::new(()),
-            participants: BTreeMap::new(),
-        }
-    }
-
-    fn count(&self) -> Count {
-        let joined = self.participants.values().filter(|participant| participant.has_joined);
-        Count { live: usize::from(self.liveness == Liveness::Live), participants: joined.count() }
+        Self { epoch, liveness: Liveness::Idle, holders: Arc::new(()), sessions: BTreeMap::new() }
     }
 
     fn hold(&self, name: &RoomName) -> Hold {
@@ -219,7 +169,8 @@ mod tests {
         rooms.started(&demo(), Epoch(5));
 
         rooms.finished(&demo(), Epoch(3));
-        assert_eq!(rooms.count().live, 1);
+        let found = rooms.find(&demo());
+        assert!(matches!(found, Found::Ours { liveness: Liveness::Live, .. }));
         assert_eq!(rooms.learn(&demo(), Epoch(3)).unwrap().epoch(), Epoch(5));
     }
 
@@ -236,19 +187,16 @@ mod tests {
     }
 
     #[test]
-    fn participants_count_from_joining_to_leaving_or_to_the_end_of_their_room() {
+    fn a_participant_is_traced_to_its_connection_until_it_leaves() {
         let mut rooms = Rooms::default();
         let _hold = rooms.learn(&demo(), Epoch(1)).unwrap();
         rooms.seated(&demo(), "PA_a", SessionId(7));
-        assert_eq!(rooms.count().participants, 0);
+        rooms.seated(&demo(), "PA_b", SessionId(8));
         assert_eq!(rooms.session_of(&demo(), "PA_a"), Some(SessionId(7)));
 
-        rooms.joined(&demo(), Epoch(1), "PA_a");
-        rooms.joined(&demo(), Epoch(1), "PA_b");
-        rooms.left(&demo(), Epoch(1), "PA_a");
-        assert_eq!(rooms.count().participants, 1);
-
+        rooms.left(&demo(), "PA_a");
+        assert_eq!(rooms.session_of(&demo(), "PA_a"), None);
         rooms.finished(&demo(), Epoch(1));
-        assert_eq!(rooms.count().participants, 0);
+        assert_eq!(rooms.session_of(&demo(), "PA_b"), None);
     }
 }

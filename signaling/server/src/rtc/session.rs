@@ -44,7 +44,7 @@ use crate::{
     app::App,
     hub::{Busy, Cut, Hold, Mailbox, Outgoing},
     limits::{
-        CLOSE_TIME, MESSAGE_BYTES_MAX, PING_INTERVAL, REFRESHED_TOKEN_LIFE_MIN,
+        CLOSE_TIME, LINGER_BYTES_MAX, PING_INTERVAL, REFRESHED_TOKEN_LIFE_MIN,
         UNANSWERED_PINGS_MAX, WRITE_TIME,
     },
     metrics::Stage,
@@ -288,9 +288,7 @@ async fn linger(mut socket: Socket) {
         while let Some(Ok(_)) = socket.next().await {}
         let stream = socket.get_mut();
         stream.shutdown().await?;
-        // As much again as one message may hold; a client that says more than that isn't closing.
-        let limit = u64::try_from(MESSAGE_BYTES_MAX).unwrap_or(u64::MAX);
-        tokio::io::copy(&mut stream.take(limit), &mut tokio::io::sink()).await
+        tokio::io::copy(&mut stream.take(LINGER_BYTES_MAX), &mut tokio::io::sink()).await
     };
     if !matches!(timeout(CLOSE_TIME, read_out).await, Ok(Ok(_))) {
         debug!("socket was not closed in order");

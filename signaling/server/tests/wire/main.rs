@@ -5,6 +5,10 @@ mod dev;
 #[cfg(test)]
 mod http;
 #[cfg(test)]
+mod lan;
+#[cfg(test)]
+mod logs;
+#[cfg(test)]
 mod node;
 #[cfg(test)]
 mod restart;

@@ -25,7 +25,7 @@ use service::{
     shutdown::{Shutdown, Trigger},
     token::{Keys, Validity},
 };
-use signaling_server::{Config, Dev, Listeners, SfuLink, Signaling};
+use signaling_server::{Config, Dev, Https, Listeners, SfuLink, Signaling};
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::mpsc,
@@ -76,17 +76,23 @@ impl Node {
 
     /// Starts a node that first restores rooms, which the test must answer.
     pub(crate) async fn launch(path: &Path, dev: Option<Dev>) -> Self {
+        let data_dir = Arc::new(DataDir::open(path).unwrap());
+        Self::launch_on(data_dir, dev, None).await
+    }
+
+    /// Starts a node that serves HTTPS to the local network, too.
+    pub(crate) async fn launch_lan(data_dir: Arc<DataDir>, https: Https) -> Self {
+        Self::launch_on(data_dir, Some(Dev::Lan), Some(https)).await
+    }
+
+    async fn launch_on(data_dir: Arc<DataDir>, dev: Option<Dev>, https: Option<Https>) -> Self {
         let mut registry = service::metrics::registry("0.0.0");
-        let config = Config {
-            node: "node-1".parse().unwrap(),
-            data_dir: Arc::new(DataDir::open(path).unwrap()),
-            keys: keys(),
-            dev,
-        };
+        let node = "node-1".parse().unwrap();
+        let config = Config { node, data_dir, keys: keys(), dev };
         let signaling = Signaling::open(config, &mut registry).await.unwrap();
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
-        let listeners = Listeners { http: vec![listener], https: None };
+        let listeners = Listeners { http: vec![listener], https };
         let (to_sfu, commands) = mpsc::channel(1024);
         let (events, from_sfu) = mpsc::channel(1024);
         let link = SfuLink { commands: to_sfu, events: from_sfu };
@@ -104,6 +110,12 @@ impl Node {
         drop(self.dir);
     }
 
+    /// Asks for a WebSocket that is going to be refused.
+    pub(crate) async fn try_join(&self, room: &str, identity: &str) -> crate::http::Answer {
+        let path = format!("/rtc?access_token={}", room_token(room, identity));
+        crate::http::send(self.address, "GET", &path, &UPGRADE, b"").await
+    }
+
     /// Connects a client by `/rtc` and lets the SFU answer its join.
     pub(crate) async fn join(&mut self, room: &str, identity: &str) -> (Client, Joined) {
         let path = format!("/rtc?access_token={}", room_token(room, identity));
@@ -114,6 +126,14 @@ impl Node {
         (client, joined)
     }
 }
+
+/// What a request must say to become a WebSocket.
+pub(crate) const UPGRADE: [(&str, &str); 4] = [
+    ("Upgrade", "websocket"),
+    ("Connection", "Upgrade"),
+    ("Sec-WebSocket-Version", "13"),
+    ("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ=="),
+];
 
 async fn http_ready(address: SocketAddr) -> u16 {
     crate::http::get(address, "/readyz").await.status
@@ -207,13 +227,16 @@ impl Client {
 
     /// The next message that is not a ping.
     pub(crate) async fn message(&mut self) -> Message {
-        loop {
-            let next = timeout(PATIENCE, self.socket.next()).await.expect("nothing came");
-            let message = next.expect("socket ended").expect("socket failed");
-            if !message.is_ping() {
-                return message;
+        let next = async {
+            loop {
+                let message = self.socket.next().await.expect("socket ended");
+                let message = message.expect("socket failed");
+                if !message.is_ping() {
+                    return message;
+                }
             }
-        }
+        };
+        timeout(PATIENCE, next).await.expect("nothing came")
     }
 
     pub(crate) async fn response(&mut self) -> signal_response::Message {

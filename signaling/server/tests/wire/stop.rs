@@ -54,6 +54,24 @@ async fn insisting_ends_the_wait() {
 }
 
 #[tokio::test]
+async fn a_database_that_fails_keeps_nobody_from_the_rooms_that_are_known() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut node = Node::start_in(dir.path()).await;
+    let (_client, _) = node.join("known", "ada").await;
+    let file = format!("sqlite:{}", dir.path().join("adda.sqlite").display());
+    let pool = sqlx::SqlitePool::connect(&file).await.unwrap();
+    sqlx::query("DROP TABLE rooms").execute(&pool).await.unwrap();
+
+    let (_client, joined) = node.join("known", "bob").await;
+    assert_eq!(joined.room.as_str(), "known");
+    let refused = node.try_join("unknown", "ada").await;
+    assert_eq!((refused.status, refused.header("retry-after")), (503, "1"));
+    let ready = get(node.address, "/readyz").await;
+    assert_eq!(ready.status, 503);
+    assert_eq!(ready.json()["reasons"], json!(["database: rooms can't be claimed"]));
+}
+
+#[tokio::test]
 async fn health_is_seen_from_outside() {
     let node = Node::start().await;
     let healthy = get(node.address, "/healthz").await;
@@ -62,6 +80,6 @@ async fn health_is_seen_from_outside() {
     assert_eq!((ready.status, ready.json()), (200, json!({"ready": true, "reasons": []})));
     assert_eq!(get(node.address, "/startupz").await.status, 200);
     let metrics = get(node.address, "/metrics").await;
-    assert!(metrics.text().contains("adda_rooms 0"), "{}", metrics.text());
+    assert!(metrics.text().contains("adda_ws_connections 0"), "{}", metrics.text());
     assert!(metrics.text().ends_with("# EOF\n"));
 }

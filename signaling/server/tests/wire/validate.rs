@@ -7,7 +7,7 @@ use proto::{
 
 use crate::{
     http::{get, send},
-    node::{Node, room_token, sign, wrap},
+    node::{Node, UPGRADE, room_token, sign, wrap},
 };
 
 #[tokio::test]
@@ -69,13 +69,7 @@ async fn a_token_may_come_in_the_header() {
 #[tokio::test]
 async fn a_refused_upgrade_says_what_validate_says() {
     let node = Node::start().await;
-    let upgrade = [
-        ("Upgrade", "websocket"),
-        ("Connection", "Upgrade"),
-        ("Sec-WebSocket-Version", "13"),
-        ("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ=="),
-    ];
-    let answer = send(node.address, "GET", "/rtc?access_token=abc", &upgrade, b"").await;
+    let answer = send(node.address, "GET", "/rtc?access_token=abc", &UPGRADE, b"").await;
     assert_eq!((answer.status, answer.text().as_str()), (401, "invalid authorization token"));
 
     let path = format!("/rtc?access_token={}", room_token("demo", "ada"));
