@@ -10,15 +10,20 @@ use crate::{
 };
 
 /// Programs, and the Debian packages that bring them.
-pub(super) const DEBIAN: &[(&str, &str)] =
-    &[("chromium", "chromium"), ("firefox-esr", "firefox-esr"), ("ip", "iproute2")];
+pub(super) const DEBIAN: &[(&str, &str)] = &[
+    ("chromium", "chromium"),
+    ("firefox-esr", "firefox-esr"),
+    ("ip", "iproute2"),
+    // Firefox starts no AudioContext without a sound card.
+    ("pulseaudio", "pulseaudio"),
+];
 
 /// Something that the end-to-end tests drive.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Part {
     pub(crate) name: &'static str,
-    /// Tests whose names contain this are skipped without it.
-    pub(crate) filter: &'static str,
+    /// Tests whose names contain one of these are skipped without it.
+    pub(crate) filters: &'static [&'static str],
     pub(crate) remedy: &'static str,
     /// Programs it needs; each answers `--version`, or what is given.
     needs: &'static [(&'static str, &'static str)],
@@ -35,21 +40,22 @@ enum Kind {
 pub(crate) const PARTS: &[Part] = &[
     Part {
         name: "clients in Chromium",
-        filter: "chromium",
+        filters: &["chromium"],
         remedy: "install Chromium, Node 20 or later and npm (Debian: apt-get install chromium npm)",
         needs: &[("node", "--version"), ("npm", "--version"), ("chromium", "--version")],
         kind: Kind::Npm,
     },
     Part {
         name: "clients in Firefox",
-        filter: "firefox",
-        remedy: "install Firefox ESR, Node 20 or later, npm and iproute2, and be root, since \
-                 Firefox needs an interface of the test's own (Debian: apt-get install \
-                 firefox-esr npm iproute2)",
+        filters: &["firefox"],
+        remedy: "install Firefox ESR, PulseAudio, Node 20 or later, npm and iproute2, and be \
+                 root, since Firefox needs an interface of the test's own (Debian: apt-get \
+                 install firefox-esr pulseaudio npm iproute2)",
         needs: &[
             ("node", "--version"),
             ("npm", "--version"),
             ("firefox-esr", "--version"),
+            ("pulseaudio", "--version"),
             ("ip", "-V"),
             ("unshare", "--net"),
         ],
@@ -57,14 +63,14 @@ pub(crate) const PARTS: &[Part] = &[
     },
     Part {
         name: "clients in Go",
-        filter: "go",
+        filters: &["go::", "five_speakers"],
         remedy: "install Go 1.26 or later",
         needs: &[("go", "version")],
         kind: Kind::Go,
     },
     Part {
         name: "clients in Python",
-        filter: "python",
+        filters: &["python"],
         remedy: "install Python 3.11 or later with venv (Debian: apt-get install python3-venv)",
         needs: &[("python3", "--version")],
         kind: Kind::Pip,
