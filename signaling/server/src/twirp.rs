@@ -8,7 +8,7 @@ mod methods;
 use std::sync::Arc;
 
 use axum::{
-    body::{Body, Bytes, to_bytes},
+    body::{Body, Bytes, HttpBody as _, to_bytes},
     extract::{Request, State},
     http::{HeaderMap, HeaderValue, Method as HttpMethod, header},
     response::{IntoResponse, Response},
@@ -118,12 +118,17 @@ fn route(
 }
 
 async fn read(body: Body) -> Result<Bytes, TwirpError> {
-    let bytes = timeout(REQUEST_BODY_TIME, to_bytes(body, REQUEST_BODY_BYTES_MAX)).await;
-    let bytes = bytes.map_err(|_| TwirpError::new(Code::Malformed, "the body took too long"))?;
-    bytes.map_err(|_| {
+    let refusal = || {
         let text = format!("the body is cut short, or longer than {REQUEST_BODY_BYTES_MAX} bytes");
         TwirpError::new(Code::Malformed, text)
-    })
+    };
+    // What the head already says is too much isn't waited for.
+    if body.size_hint().lower() > REQUEST_BODY_BYTES_MAX as u64 {
+        return Err(refusal());
+    }
+    let bytes = timeout(REQUEST_BODY_TIME, to_bytes(body, REQUEST_BODY_BYTES_MAX)).await;
+    let bytes = bytes.map_err(|_| TwirpError::new(Code::Malformed, "the body took too long"))?;
+    bytes.map_err(|_| refusal())
 }
 
 impl Method {
