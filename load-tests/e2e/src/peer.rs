@@ -83,7 +83,14 @@ impl Peer {
     /// Joins and waits until it is connected, hears everybody and may speak.
     #[must_use]
     pub fn join(server: &Server, room: &str, identity: &str, manner: Manner) -> Self {
-        let mut peer = Self::signal(server, room, identity, manner);
+        let token = server.token(room, identity).sign();
+        Self::join_with(server.address(), &token, identity, manner)
+    }
+
+    /// The same with a token at hand, for a thread that the server's owner isn't on.
+    #[must_use]
+    pub fn join_with(server: SocketAddr, token: &str, identity: &str, manner: Manner) -> Self {
+        let mut peer = Self::signal_with(server, token, identity, manner);
         peer.wait("connection", |peer| peer.connected);
         peer.publish();
         peer
@@ -92,6 +99,11 @@ impl Peer {
     /// Only opens the signal connection and makes its offer.
     #[must_use]
     pub fn signal(server: &Server, room: &str, identity: &str, manner: Manner) -> Self {
+        let token = server.token(room, identity).sign();
+        Self::signal_with(server.address(), &token, identity, manner)
+    }
+
+    fn signal_with(server: SocketAddr, token: &str, identity: &str, manner: Manner) -> Self {
         let certificate = Certificate::generate().expect("a certificate");
         let local = ice::Credentials {
             ufrag: format!("{:08x}", manner.ssrc),
@@ -100,8 +112,7 @@ impl Peer {
         let listen = SectionKind::Listen;
         let sections = vec![listen.clone(), listen.clone(), listen, SectionKind::Data];
         let offer = describe(&sections, &local, &manner.promise.lines(&certificate));
-        let token = server.token(room, identity).sign();
-        let socket = open_socket(server, &token, &join_request(&offer));
+        let socket = open_socket(server, token, &join_request(&offer));
         let udp = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
         udp.set_read_timeout(Some(GLANCE)).expect("a socket");
         Self {
@@ -164,7 +175,11 @@ impl Peer {
     }
 
     pub fn send(&mut self, message: signal_request::Message) {
-        let bytes = SignalRequest { message: Some(message) }.encode_to_vec();
+        self.send_bytes(SignalRequest { message: Some(message) }.encode_to_vec());
+    }
+
+    /// Sends any bytes as a message.
+    pub fn send_bytes(&mut self, bytes: Vec<u8>) {
         // A server that closed has said so, and the test sees it by what it waits for.
         let _ = self.socket.send(Message::Binary(bytes.into()));
     }
@@ -420,10 +435,10 @@ fn join_request(offer: &str) -> String {
     BASE64_URL_SAFE.encode(wrapped.encode_to_vec())
 }
 
-fn open_socket(server: &Server, token: &str, join_request: &str) -> WebSocket<TcpStream> {
-    let stream = TcpStream::connect(server.address()).expect("the server listens");
+fn open_socket(server: SocketAddr, token: &str, join_request: &str) -> WebSocket<TcpStream> {
+    let stream = TcpStream::connect(server).expect("the server listens");
     stream.set_read_timeout(Some(PATIENCE)).expect("a socket");
-    let url = format!("{}/rtc/v1?access_token={token}&join_request={join_request}", server.url());
+    let url = format!("ws://{server}/rtc/v1?access_token={token}&join_request={join_request}");
     let (socket, _) = tungstenite::client(url, stream).expect("a WebSocket");
     socket.get_ref().set_read_timeout(Some(GLANCE)).expect("a socket");
     socket

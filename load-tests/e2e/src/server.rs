@@ -36,6 +36,7 @@ pub struct Server {
     child: Child,
     port: u16,
     directory: TempDir,
+    arguments: &'static [&'static str],
     lines: Receiver<String>,
     log: Vec<String>,
 }
@@ -86,13 +87,16 @@ impl Server {
     /// Starts a server on ports of its own and waits until it can take calls.
     #[must_use]
     pub fn start() -> Self {
-        enter_network();
-        Self::start_in(TempDir::new().expect("a directory"), free_port())
+        Self::start_with(&[])
     }
 
-    fn start_in(directory: TempDir, port: u16) -> Self {
-        let (child, lines) = spawn(directory.path(), port);
-        let mut server = Self { child, port, directory, lines, log: Vec::new() };
+    /// The same, with more arguments for our executable.
+    #[must_use]
+    pub fn start_with(arguments: &'static [&'static str]) -> Self {
+        enter_network();
+        let (directory, port) = (TempDir::new().expect("a directory"), free_port());
+        let (child, lines) = spawn(directory.path(), port, arguments);
+        let mut server = Self { child, port, directory, arguments, lines, log: Vec::new() };
         server.wait_until_ready();
         server
     }
@@ -101,7 +105,7 @@ impl Server {
     pub fn crash_and_restart(&mut self) {
         self.child.kill().expect("it runs");
         self.child.wait().expect("it ends");
-        (self.child, self.lines) = spawn(self.directory.path(), self.port);
+        (self.child, self.lines) = spawn(self.directory.path(), self.port, self.arguments);
         self.wait_until_ready();
     }
 
@@ -229,7 +233,7 @@ fn secret() -> &'static str {
     if is_livekit() { "secretsecretsecretsecretsecretsecret" } else { "secret" }
 }
 
-fn spawn(directory: &Path, port: u16) -> (Child, Receiver<String>) {
+fn spawn(directory: &Path, port: u16, arguments: &[&str]) -> (Child, Receiver<String>) {
     let mut command = match env::var_os(LIVEKIT) {
         Some(program) => {
             let mut command = Command::new(program);
@@ -239,7 +243,7 @@ fn spawn(directory: &Path, port: u16) -> (Child, Receiver<String>) {
         None => {
             let directory = directory.display().to_string();
             let mut command = adda(&["dev", "--port", &port.to_string(), "--data-dir", &directory]);
-            command.args(["--log", "json"]);
+            command.args(["--log", "json"]).args(arguments);
             command
         }
     };

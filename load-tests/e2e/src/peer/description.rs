@@ -12,6 +12,8 @@ pub enum Promise {
     Kept,
     /// These lines in its place.
     Lines(String),
+    /// Its own, and then these lines.
+    KeptBeside(String),
 }
 
 impl Promise {
@@ -19,6 +21,7 @@ impl Promise {
         match self {
             Self::Kept => fingerprint_line(certificate),
             Self::Lines(lines) => lines.clone(),
+            Self::KeptBeside(lines) => format!("{}{lines}", fingerprint_line(certificate)),
         }
     }
 }
