@@ -8,8 +8,6 @@ use crate::{PersonId, Random, RoomId, clock::Time, network::Quality};
 
 /// People act until here; what follows is for the dust to settle.
 const ACTING: Duration = Duration::from_secs(18);
-/// Nobody presses a button again sooner.
-const BUTTON: Duration = Duration::from_millis(500);
 /// The last two seconds are what the outcome is judged by.
 const LENGTH: Duration = Duration::from_secs(26);
 
@@ -150,9 +148,6 @@ fn live(random: &mut Random, who: PersonId, people: u16, rooms: u64, steps: &mut
             steps.push(Step { at, who, act });
         }
         at += if random.happens(300) { random.millis(0, 300) } else { random.millis(300, 4_000) };
-        if matches!(act, Some(Act::Mute | Act::Unmute)) {
-            at += BUTTON;
-        }
     }
 }
 

@@ -4,6 +4,8 @@ use sim::{Act, Plan, Recording, oracle, play};
 
 /// Stories of every check. A sweep takes more; a seed that found something joins these by number.
 const SEEDS: u64 = 200;
+/// Found by a sweep: a wish lost with its socket (323, 351, 724, 1004, 1122).
+const PROMOTED: [u64; 5] = [323, 351, 724, 1004, 1122];
 
 fn complaints_of(seed: u64) -> Vec<String> {
     let plan = Plan::from_seed(seed);
@@ -17,7 +19,7 @@ fn complaints_of(seed: u64) -> Vec<String> {
 
 #[test]
 fn every_story_ends_well() {
-    let complaints: Vec<String> = (0..SEEDS).flat_map(complaints_of).collect();
+    let complaints: Vec<String> = (0..SEEDS).chain(PROMOTED).flat_map(complaints_of).collect();
     assert!(complaints.is_empty(), "{:#?}", complaints.iter().take(40).collect::<Vec<_>>());
 }
 

@@ -53,6 +53,8 @@ pub(crate) struct Listener {
     next: u64,
     /// The track's index that became `anchor.1` of ours; `None` asks for a new pairing.
     anchor: Option<(u64, u64)>,
+    /// The track's highest index that was sent.
+    newest: Option<u64>,
     timestamp_offset: u32,
     pub(crate) sent: Sent,
     pub(crate) heard: Heard,
@@ -90,6 +92,7 @@ impl Listener {
             open: false,
             next,
             anchor: None,
+            newest: None,
             timestamp_offset,
             sent: Sent::default(),
             heard: Heard::default(),
@@ -142,12 +145,17 @@ impl Listener {
             (index.saturating_sub(*theirs) + ours).saturating_sub(self.next) > SEQUENCE_JUMP_MAX
         };
         if self.anchor.as_ref().is_none_or(jumped) {
+            // A straggler from before the pause would be numbered after what it came before.
+            if self.newest.is_some_and(|newest| index <= newest) {
+                return None;
+            }
             self.anchor = Some((index, self.next));
         }
         let (theirs, ours) = self.anchor?;
         // What is older than the pairing belongs to what was paused.
         let mapped = ours + index.checked_sub(theirs)?;
         self.next = self.next.max(mapped + 1);
+        self.newest = self.newest.max(Some(index));
         Some(mapped)
     }
 
@@ -231,6 +239,16 @@ mod tests {
         listener.set_open(true);
         assert_eq!(send(&mut listener, 40_000), Some(11));
         assert_eq!(send(&mut listener, 51), None);
+    }
+
+    #[test]
+    fn a_straggler_from_before_a_pause_is_not_numbered_after_it() {
+        let mut listener = listener(10);
+        assert_eq!(send(&mut listener, 50), Some(10));
+        assert_eq!(send(&mut listener, 52), Some(12));
+        listener.pause();
+        assert_eq!(send(&mut listener, 51), None);
+        assert_eq!(send(&mut listener, 53), Some(13));
     }
 
     #[test]

@@ -4,8 +4,8 @@ use proto::{
     ids::{ParticipantSid, SessionId},
     livekit::{
         DisconnectReason, Ping, Pong, PublishDataTrackRequest, RequestResponse, SignalRequest,
-        SubscriptionPermission, UnpublishDataTrackRequest, request_response,
-        signal_request::Message as Request, signal_response::Message,
+        SubscriptionPermission, SyncState, UnpublishDataTrackRequest, UpdateTrackSettings,
+        request_response, signal_request::Message as Request, signal_response::Message,
     },
 };
 
@@ -55,13 +55,26 @@ impl Room {
             }
             // ICE-lite: the client's checks tell its address, its candidates don't matter.
             Request::Trickle(_) => {}
-            // What a resuming client thinks; the state kept here is newer.
-            Request::SyncState(_) => {}
+            Request::SyncState(state) => self.on_sync_state(sid, state, cx),
             // Video, and what follows from refusing data tracks.
             Request::UpdateLayers(_)
             | Request::UpdateVideoTrack(_)
             | Request::UpdateDataSubscription(_) => {}
         }
+    }
+
+    /// What a resuming client believes. Of all it says only its wishes may be news: one that was
+    /// lost with the old socket counts from here on.
+    fn on_sync_state(&mut self, sid: ParticipantSid, state: SyncState, cx: &mut Context) {
+        if let Some(subscription) = state.subscription {
+            self.on_subscription(sid, subscription, cx);
+        }
+        let paused = UpdateTrackSettings {
+            track_sids: state.track_sids_disabled,
+            disabled: true,
+            ..UpdateTrackSettings::default()
+        };
+        self.on_track_setting(sid, &paused, cx);
     }
 
     fn on_audience(
