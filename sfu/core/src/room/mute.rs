@@ -31,6 +31,9 @@ impl Room {
             track.set_muted(muted);
             let owner = track.owner;
             self.announce(owner, cx);
+            if muted {
+                self.silence(owner, cx);
+            }
         }
     }
 

@@ -64,7 +64,7 @@ impl Room {
     fn active_speakers(&mut self, now: Instant) -> BTreeMap<ParticipantSid, u8> {
         let mut steps: BTreeMap<ParticipantSid, u8> = BTreeMap::new();
         for track in self.tracks.iter_mut() {
-            if let Some(level) = track.speech.settle(track.info.muted) {
+            if let Some(level) = track.speech.settle() {
                 let told = self.speakers.told.get(&track.owner).copied();
                 let step = steps.entry(track.owner).or_default();
                 *step = (*step).max(in_steps(level, told));
@@ -79,6 +79,14 @@ impl Room {
         loudest.sort_by(|one, other| other.cmp(one));
         loudest.truncate(SPEAKERS_MAX);
         loudest.into_iter().map(|(step, sid)| (sid, step)).collect()
+    }
+
+    /// Whoever mutes is no speaker from that moment on.
+    pub(super) fn silence(&mut self, sid: ParticipantSid, cx: &mut Context) {
+        if self.speakers.told.remove(&sid).is_some() {
+            let speakers = vec![speaker(sid, 0)];
+            self.tell_all(&Message::SpeakersChanged(SpeakersChanged { speakers }), cx);
+        }
     }
 
     /// Tells one who has just come who is talking.

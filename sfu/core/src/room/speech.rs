@@ -37,13 +37,13 @@ impl Speech {
     }
 
     /// Ends an interval. Returns the level from 0 to 1 while somebody speaks.
-    pub(super) fn settle(&mut self, muted: bool) -> Option<f32> {
+    pub(super) fn settle(&mut self) -> Option<f32> {
         let packets = f32::from(u16::try_from(self.packets).unwrap_or(u16::MAX)).max(1.0);
         let mean = self.loudness / packets;
         self.smoothed += (mean - self.smoothed) * SMOOTHING;
         (self.packets, self.loudness) = (0, 0.0);
         let threshold = if self.active { STOP_LEVEL } else { START_LEVEL };
-        self.active = !muted && self.smoothed > threshold;
+        self.active = self.smoothed > threshold;
         self.active.then_some(self.smoothed.min(1.0))
     }
 
@@ -66,7 +66,7 @@ mod tests {
         for _ in 0..packets {
             speech.observe(level, payload_len);
         }
-        speech.settle(false)
+        speech.settle()
     }
 
     #[test]

@@ -99,6 +99,7 @@ impl Track {
     pub(super) fn set_muted(&mut self, muted: bool) {
         self.info.muted = muted;
         if muted {
+            self.speech = Speech::default();
             self.listeners.iter_mut().for_each(Listener::pause);
         }
     }

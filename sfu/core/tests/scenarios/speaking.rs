@@ -58,8 +58,12 @@ fn a_muted_voice_goes_out() {
     let (mut world, mut alice, mut bob) = call();
     talk(&mut world, &mut alice, 10, 400);
     alice.mute(&mut world, true);
+    assert!(!changes(&mut world, &mut bob).last().unwrap().active, "at once");
     talk(&mut world, &mut alice, 0, 400);
-    assert!(!changes(&mut world, &mut bob).last().unwrap().active);
+    assert!(changes(&mut world, &mut bob).is_empty(), "and stays out");
+    alice.mute(&mut world, false);
+    talk(&mut world, &mut alice, 10, 200);
+    assert!(changes(&mut world, &mut bob).last().unwrap().active);
 }
 
 #[test]
