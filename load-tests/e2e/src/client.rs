@@ -54,6 +54,7 @@ impl Client {
     }
 
     /// Publishes a microphone that hears one tone. Returns the track's SID.
+    #[track_caller]
     pub fn publish_tone(&self, hz: u32) -> String {
         let opus = self.kind.speaks_opus().then(|| tone::encode(hz));
         let published = self.perform("publish", json!({ "hz": hz, "opus": opus }));
@@ -81,11 +82,13 @@ impl Client {
     }
 
     /// Waits until what it hears of `from` is a tone of `hz`.
+    #[track_caller]
     pub fn expect_tone(&self, from: &str, hz: u32) {
         self.poll("tone", || self.listen(from), |heard| tone::is_close(*heard, hz));
     }
 
     /// Waits until it hears nothing of `from`.
+    #[track_caller]
     pub fn expect_silence(&self, from: &str) {
         self.poll("silence", || self.listen(from), |heard| *heard == 0.0);
     }
@@ -158,20 +161,24 @@ impl Client {
     }
 
     /// Waits until what it knows of `identity` satisfies `wanted`.
+    #[track_caller]
     pub fn expect_other(&self, identity: &str, wanted: impl Fn(&Value) -> bool) -> Value {
         self.poll("participant", || self.other(identity), |one| wanted(one))
     }
 
+    #[track_caller]
     pub fn expect_me(&self, wanted: impl Fn(&Value) -> bool) -> Value {
         self.poll("self", || self.me(), |one| wanted(one))
     }
 
     /// Waits for the next event of that name about that participant.
+    #[track_caller]
     pub fn expect(&mut self, event: &str, identity: &str) -> Value {
         self.expect_that(event, |fields| fields["identity"] == identity)
     }
 
     /// Waits for the next event of that name that satisfies `wanted`, seen or yet to come.
+    #[track_caller]
     pub fn expect_that(&mut self, event: &str, wanted: impl Fn(&Value) -> bool) -> Value {
         let deadline = now() + PATIENCE;
         loop {
@@ -195,6 +202,7 @@ impl Client {
     }
 
     /// Waits for whichever comes first of these events.
+    #[track_caller]
     pub fn expect_any(&mut self, events: &[&str]) -> Value {
         let deadline = now() + PATIENCE;
         loop {
@@ -225,6 +233,7 @@ impl Client {
         }
     }
 
+    #[track_caller]
     fn perform(&self, what: &str, fields: Value) -> Value {
         self.try_to(what, fields).unwrap_or_else(|error| {
             panic!("{:?} {} could not {what}: {error}", self.kind, self.identity)
@@ -241,6 +250,7 @@ impl Client {
     }
 
     /// Asks again and again until the answer is right. The driver's own round trip is the pause.
+    #[track_caller]
     fn poll<T: Debug>(&self, what: &str, ask: impl Fn() -> T, wanted: impl Fn(&T) -> bool) -> T {
         let deadline = now() + PATIENCE;
         loop {
@@ -276,6 +286,7 @@ pub struct Packets {
 impl Packets {
     /// Checks that the stream went on since `earlier` without a packet missing. Speakers send 50
     /// a second, or half as many on a machine that can't keep up; a stream that paused has fewer.
+    #[track_caller]
     pub fn assert_unbroken_since(self, earlier: Self) {
         let span = self.at.duration_since(earlier.at).as_secs_f64();
         let came = self.received - earlier.received;

@@ -21,6 +21,7 @@ pub mod proxy;
 pub mod server;
 pub mod token;
 pub mod tone;
+pub mod weather;
 
 use std::time::{Duration, Instant};
 

@@ -10,11 +10,12 @@ use std::{
 
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
-/// The address of the interface, and of the router that isn't there.
+/// The addresses of the interface, and of the router that isn't there.
 const COMMANDS: &[&str] = &[
     "link set lo up",
     "link add call0 type veth peer name call1",
     "address add 10.77.0.1/24 dev call0",
+    "address add fd77::1/64 dev call0 nodad",
     "link set call0 up",
     "link set call1 up",
     "route add default via 10.77.0.2 dev call0",

@@ -14,6 +14,7 @@ pub(super) const DEBIAN: &[(&str, &str)] = &[
     ("chromium", "chromium"),
     ("firefox-esr", "firefox-esr"),
     ("ip", "iproute2"),
+    ("nft", "nftables"),
     // Firefox starts no AudioContext without a sound card.
     ("pulseaudio", "pulseaudio"),
 ];
@@ -40,14 +41,14 @@ enum Kind {
 pub(crate) const PARTS: &[Part] = &[
     Part {
         name: "clients in Chromium",
-        filters: &["chromium"],
+        filters: &["chromium", "every_sdk"],
         remedy: "install Chromium, Node 20 or later and npm (Debian: apt-get install chromium npm)",
         needs: &[("node", "--version"), ("npm", "--version"), ("chromium", "--version")],
         kind: Kind::Npm,
     },
     Part {
         name: "clients in Firefox",
-        filters: &["firefox"],
+        filters: &["firefox", "every_sdk"],
         remedy: "install Firefox ESR, PulseAudio, Node 20 or later, npm and iproute2, and be \
                  root, since Firefox needs an interface of the test's own (Debian: apt-get \
                  install firefox-esr pulseaudio npm iproute2)",
@@ -63,14 +64,14 @@ pub(crate) const PARTS: &[Part] = &[
     },
     Part {
         name: "clients in Go",
-        filters: &["go::", "five_speakers"],
+        filters: &["go::", "every_sdk", "five_speakers"],
         remedy: "install Go 1.26 or later",
         needs: &[("go", "version")],
         kind: Kind::Go,
     },
     Part {
         name: "clients in Python",
-        filters: &["python"],
+        filters: &["python", "every_sdk"],
         remedy: "install Python 3.11 or later with venv (Debian: apt-get install python3-venv)",
         needs: &[("python3", "--version")],
         kind: Kind::Pip,
