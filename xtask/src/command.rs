@@ -92,7 +92,7 @@ pub(crate) fn patient_tests(
 }
 
 /// More failures than this are no accident.
-const SECOND_TRIES_MAX: usize = 5;
+const SECOND_TRIES_MAX: usize = 8;
 
 fn judge(finished: &Finished, show: Show) -> Outcome {
     let (passed, failures) = count(&finished.output);
