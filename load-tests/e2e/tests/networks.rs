@@ -89,7 +89,7 @@ macro_rules! play {
 
 play!(chromium_v1, ChromiumV1, [calls_survive_loss, calls_work_over_ipv6]);
 play!(chromium_v0, ChromiumV0, [calls_survive_loss, calls_work_over_ipv6]);
-// Firefox under loss now and then gives a connection up before its handshake has got through.
+// Firefox doesn't get a connection up under this loss; why is not known yet.
 play!(firefox_v1, FirefoxV1, [calls_work_over_ipv6]);
 play!(firefox_v0, FirefoxV0, [calls_work_over_ipv6]);
 play!(go, Go, [calls_survive_loss, calls_work_over_ipv6]);
