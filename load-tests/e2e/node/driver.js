@@ -12,8 +12,13 @@ const pages = new Map(); // client → promise of its page
 async function openPage(client) {
   const page = await browser.newPage((event) => write({ client, ...event }));
   page.on('pageerror', (error) => write({ client, event: 'pageError', error: String(error) }));
-  await page.goto(url);
-  return page;
+  // A busy browser may say that it loaded a page whose scripts it then runs, or lost.
+  for (let tries = 0; tries < 3; tries += 1) {
+    await page.goto(url);
+    const isReady = await page.evaluate(() => typeof window.perform === 'function');
+    if (isReady) return page;
+  }
+  throw new Error('the client page does not load');
 }
 
 async function perform(command) {

@@ -13,8 +13,6 @@ const SHARDS_MAX: u16 = 16;
 /// What happens to media of a server, both ways.
 #[derive(Clone, Copy, Debug)]
 pub enum Weather {
-    /// So many packets of a hundred are lost.
-    Loss { percent: u8 },
     /// Nothing passes over IPv4.
     NoIpv4,
 }
@@ -32,8 +30,7 @@ impl Weather {
         let last = first + SHARDS_MAX;
         let table = format!("weather{first}");
         let fate = match self {
-            Self::Loss { percent } => format!("numgen random mod 100 < {percent} drop"),
-            Self::NoIpv4 => "meta nfproto ipv4 drop".to_owned(),
+            Self::NoIpv4 => "meta nfproto ipv4 drop",
         };
         let rules = format!(
             "table inet {table} {{\n  chain out {{\n    type filter hook output priority 0;\n    \
