@@ -65,34 +65,35 @@ pub(crate) fn tests(command: Command, limit: Duration, show: Show) -> Outcome {
 }
 
 /// Runs `cargo test …` of tests that play in real time on a machine with other work. What fails,
-/// if it is little, is tried once more, by name and alone; what fails twice has failed. Says what
-/// needed the second try.
+/// if it is little, is tried again twice, by name and alone; what fails each time has failed. Says
+/// what needed another try.
 pub(crate) fn patient_tests(
     start: impl Fn(&[&str]) -> Command,
     limit: Duration,
     show: Show,
 ) -> Outcome {
-    let first = finish(start(&[]), limit, show);
-    let (passed, _) = count(&first.output);
-    let failed = failed_names(&first.output);
-    if first.success || failed.is_empty() || failed.len() > SECOND_TRIES_MAX {
-        return judge(&first, show);
-    }
-    let again: Vec<&str> = ["--exact", "--test-threads", "1"].into_iter().chain(failed).collect();
-    let second = finish(start(&again), limit, show);
-    let names = again.get(3..).unwrap_or_default().join(", ");
-    match judge(&second, show) {
-        Outcome::Passed { tests } => {
-            use std::io::Write as _;
-            let _ = writeln!(std::io::stdout().lock(), "passed at the second try: {names}");
-            Outcome::Passed { tests: passed + tests }
+    let mut latest = finish(start(&[]), limit, show);
+    let mut passed = 0;
+    for _ in 0..RETRIES_MAX {
+        let failed = failed_names(&latest.output);
+        if latest.success || failed.is_empty() || failed.len() > FAILURES_RETRIED_MAX {
+            break;
         }
+        use std::io::Write as _;
+        let _ = writeln!(std::io::stdout().lock(), "tried again: {}", failed.join(", "));
+        passed += count(&latest.output).0;
+        let alone = ["--exact", "--test-threads", "1"];
+        latest = finish(start(&[&alone[..], &failed].concat()), limit, show);
+    }
+    match judge(&latest, show) {
+        Outcome::Passed { tests } => Outcome::Passed { tests: passed + tests },
         failure @ (Outcome::Failed { .. } | Outcome::Skipped { .. }) => failure,
     }
 }
 
+const RETRIES_MAX: u32 = 2;
 /// More failures than this are no accident.
-const SECOND_TRIES_MAX: usize = 8;
+const FAILURES_RETRIED_MAX: usize = 8;
 
 fn judge(finished: &Finished, show: Show) -> Outcome {
     let (passed, failures) = count(&finished.output);
@@ -224,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn what_fails_twice_has_failed() {
+    fn what_fails_each_time_has_failed() {
         let outcome = twice("echo 'test result: FAILED. 0 passed; 1 failed; 0'; exit 101");
         assert!(matches!(outcome, Outcome::Failed { failures: 1, .. }), "{outcome:?}");
     }
