@@ -10,6 +10,8 @@ pub mod ids;
 #[cfg(feature = "json")]
 pub mod json;
 pub mod limits;
+pub mod link;
+pub mod pool;
 pub mod rtcp;
 pub mod rtp;
 pub mod sdp;

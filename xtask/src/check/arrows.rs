@@ -43,22 +43,46 @@ fn rule(folder: &str) -> Option<Rule> {
         "proto" => {
             only(&[], &["base64", "prost-build", "prost-reflect", "protox", "serde", "serde_json"])
         }
+        "proto/cluster" => any(&["proto"]),
         "service" => any(&["proto"]),
+        "storage/database" | "storage/objects" | "storage/registry" => any(&["proto", "service"]),
         "sfu/core" | "signaling/core" | "recorder/core" | "turn/core" => only(&["proto"], &[]),
         "sfu/rtc" => {
             only(&["proto"], &["aes", "aws-lc-rs", "ctr", "dcsctp", "dimpl", "rcgen", "serde"])
         }
-        "sfu/server" => any(&["proto", "service", "sfu/core", "sfu/rtc"]),
-        "signaling/server" => any(&["proto", "service", "signaling/core"]),
-        "recorder/server" => any(&["proto", "service", "recorder/core"]),
+        "sfu/server" => {
+            any(&["proto", "proto/cluster", "service", "sfu/core", "sfu/rtc", "storage/registry"])
+        }
+        "signaling/server" => any(&[
+            "proto",
+            "proto/cluster",
+            "service",
+            "signaling/core",
+            "storage/database",
+            "storage/objects",
+            "storage/registry",
+        ]),
+        "recorder/server" => any(&[
+            "proto",
+            "proto/cluster",
+            "recorder/core",
+            "service",
+            "storage/database",
+            "storage/objects",
+            "storage/registry",
+        ]),
         "turn/server" => any(&["proto", "service", "turn/core"]),
         "adda" => any(&[
             "load-tests/load",
             "proto",
+            "proto/cluster",
             "recorder/server",
             "service",
             "sfu/server",
             "signaling/server",
+            "storage/database",
+            "storage/objects",
+            "storage/registry",
             "turn/server",
         ]),
         "load-tests/sim" | "load-tests/fuzz" => {
