@@ -21,6 +21,16 @@ pub struct LinkRequest {
     pub room: RoomName,
     /// The epoch under which the asker knows the owner.
     pub epoch: Epoch,
+    pub purpose: LinkPurpose,
+}
+
+/// What the listener does with what it hears.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LinkPurpose {
+    /// Keeps it. The room's participants are told that they are recorded while the link is open.
+    Recording,
+    /// Passes it on to people who are in the room elsewhere. Nobody is told.
+    Relay,
 }
 
 /// Owner → listener, in order.
