@@ -1,4 +1,5 @@
-//! `cargo xtask check`: everything that can be judged without a service, a browser or a network.
+//! `cargo xtask check`: everything that can be judged without a browser or the whole of it
+//! running. Tests of what is stored start the servers they need, which `cargo xtask setup` brings.
 
 mod arrows;
 mod links;
@@ -25,8 +26,17 @@ const BUILD_LIMIT: Duration = Duration::from_secs(40 * 60);
 const WITHOUT_PEER: [&str; 2] = ["--exclude", "peer"];
 
 pub(crate) fn run(workspace: &Workspace, report: &mut Report) -> Result<()> {
+    run_without(workspace, report, &[])
+}
+
+/// The same without tests whose names contain one of `skipped`.
+pub(crate) fn run_without(
+    workspace: &Workspace,
+    report: &mut Report,
+    skipped: &[&str],
+) -> Result<()> {
     architecture(workspace, report)?;
-    cargo(workspace, report);
+    cargo(workspace, report, skipped);
     Ok(())
 }
 
@@ -72,7 +82,7 @@ fn architecture(workspace: &Workspace, report: &mut Report) -> Result<()> {
 }
 
 /// What the compiler and the tests say: minutes when cold.
-fn cargo(workspace: &Workspace, report: &mut Report) {
+fn cargo(workspace: &Workspace, report: &mut Report, skipped: &[&str]) {
     let cargo = |words: &[&str]| run_in("cargo", words, &workspace.root);
     report.step("format", "run `cargo fmt --all`", || {
         command::verdict(cargo(&["fmt", "--all", "--check"]), BUILD_LIMIT)
@@ -91,7 +101,9 @@ fn cargo(workspace: &Workspace, report: &mut Report) {
     report.step("unit and property tests", "run `cargo test -p CRATE` for the one named", || {
         let words = ["test", "--locked", "--quiet", "--no-fail-fast", "--workspace"];
         let others = ["--exclude", "e2e", "--exclude", "sim"];
-        let words = [&words[..], &others, &WITHOUT_PEER].concat();
+        let skips = skipped.iter().flat_map(|filter| ["--skip", *filter]);
+        let skips: Vec<&str> = ["--"].into_iter().chain(skips).collect();
+        let words = [&words[..], &others, &WITHOUT_PEER, &skips].concat();
         command::tests(cargo(&words), BUILD_LIMIT, Show::OnFailure)
     });
     report.step("simulation", "replay the seed with `cargo test -p sim --profile sim`", || {

@@ -16,7 +16,7 @@ use workspace::Workspace;
 
 const USAGE: &str = "\
 cargo xtask check   format, lints, architecture, docs, unit, property and simulation tests
-cargo xtask setup   install what the end-to-end tests need (Debian as root; elsewhere: say what)
+cargo xtask setup   install what the tests need (Debian as root; elsewhere: say what)
 cargo xtask test    setup, check, release build, end-to-end tests: all there is
 cargo xtask bench   the cost of forwarding, beside LiveKit's server under the same load
 cargo xtask bench curve      … over listeners and rooms

@@ -1,7 +1,7 @@
-//! `cargo xtask setup`: the clients that the end-to-end tests drive, installed or asked for.
+//! `cargo xtask setup`: the clients, servers and tools of the tests, installed or asked for.
 //!
-//! Everything is pinned by a lock file in `load-tests/e2e`. A second run finds the stamps of the
-//! first and is done in a moment.
+//! What doesn't come from the system is pinned by a lock file in `load-tests/e2e` or
+//! `load-tests/parts`. A second run finds the stamps of the first and is done in a moment.
 
 mod part;
 
@@ -45,7 +45,8 @@ pub(crate) fn install(workspace: &Workspace, report: &mut Report) -> Vec<&'stati
 /// nothing: the parts that need them say so themselves.
 fn debian_packages(root: &Path) -> Outcome {
     let is_there = |program: &str| {
-        let look = command("sh", &["-c", "command -v \"$0\"", program], root);
+        let mut look = command("sh", &["-c", "command -v \"$0\"", program], root);
+        look.env("PATH", part::search_path());
         finish(look, INSTALL_LIMIT, Show::OnFailure).success
     };
     let missing: Vec<&str> = part::DEBIAN

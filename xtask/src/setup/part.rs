@@ -1,6 +1,6 @@
-//! The kinds of client, what each needs, and how it is installed.
+//! The clients, servers and tools of the tests, what each needs, and how it is installed.
 
-use std::path::Path;
+use std::{env, ffi::OsString, fs, path::Path};
 
 use super::{INSTALL_LIMIT, once};
 use crate::{
@@ -17,9 +17,16 @@ pub(super) const DEBIAN: &[(&str, &str)] = &[
     ("nft", "nftables"),
     // Firefox starts no AudioContext without a sound card.
     ("pulseaudio", "pulseaudio"),
+    ("redis-server", "redis-server"),
+    ("postgres", "postgresql"),
+    ("psql", "postgresql-client"),
+    ("nginx", "nginx-light"),
+    ("setpriv", "util-linux"),
+    ("opusinfo", "opus-tools"),
+    ("ffprobe", "ffmpeg"),
 ];
 
-/// Something that the end-to-end tests drive.
+/// Something that the tests drive.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Part {
     pub(crate) name: &'static str,
@@ -36,6 +43,10 @@ enum Kind {
     Npm,
     Pip,
     Go,
+    /// A server as its system's packages bring it, or a tool that judges what ours wrote.
+    System,
+    /// A server of which this project has the source of `main`, in Go.
+    GoServer,
 }
 
 pub(crate) const PARTS: &[Part] = &[
@@ -76,6 +87,41 @@ pub(crate) const PARTS: &[Part] = &[
         needs: &[("python3", "--version")],
         kind: Kind::Pip,
     },
+    Part {
+        name: "Redis",
+        filters: &["redis", "in_a_cluster"],
+        remedy: "install Redis 7 or later (Debian: apt-get install redis-server)",
+        needs: &[("redis-server", "--version"), ("setpriv", "--version")],
+        kind: Kind::System,
+    },
+    Part {
+        name: "PostgreSQL",
+        filters: &["postgres", "in_a_cluster"],
+        remedy: "install PostgreSQL 15 or later (Debian: apt-get install postgresql)",
+        needs: &[("postgres", "--version"), ("initdb", "--version"), ("psql", "--version")],
+        kind: Kind::System,
+    },
+    Part {
+        name: "S3",
+        filters: &["s3", "in_a_cluster"],
+        remedy: "install Go 1.26 or later, which builds versitygw",
+        needs: &[("go", "version"), ("setpriv", "--version")],
+        kind: Kind::GoServer,
+    },
+    Part {
+        name: "nginx",
+        filters: &["nginx", "in_a_cluster"],
+        remedy: "install nginx (Debian: apt-get install nginx-light)",
+        needs: &[("nginx", "-v")],
+        kind: Kind::System,
+    },
+    Part {
+        name: "opusinfo and ffprobe",
+        filters: &["opusinfo", "ffprobe"],
+        remedy: "install opus-tools and FFmpeg (Debian: apt-get install opus-tools ffmpeg)",
+        needs: &[("opusinfo", "-V"), ("ffprobe", "-version")],
+        kind: Kind::System,
+    },
 ];
 
 impl Part {
@@ -83,19 +129,41 @@ impl Part {
         for (program, word) in self.needs {
             // `unshare --net true` shows the right to make a network of one's own.
             let words: &[&str] = if *program == "unshare" { &[word, "true"] } else { &[word] };
-            let found = finish(command(program, words, &workspace.root), INSTALL_LIMIT, QUIET);
+            let mut run = command(program, words, &workspace.root);
+            run.env("PATH", search_path());
+            let found = finish(run, INSTALL_LIMIT, QUIET);
             if !found.success {
                 let why = format!("`{program}` doesn't run: {}", self.remedy);
                 return Outcome::Skipped { why };
             }
         }
         let clients = workspace.root.join("load-tests/e2e");
+        let servers = workspace.root.join("load-tests/parts");
         match self.kind {
             Kind::Npm => npm(&clients.join("node")),
             Kind::Pip => pip(&clients.join("python")),
-            Kind::Go => go(&clients.join("go")),
+            Kind::Go => go(&clients.join("go"), "bin/client"),
+            Kind::System => Outcome::PASSED,
+            Kind::GoServer => go(&servers.join("go"), "bin/s3"),
         }
     }
+
+    /// Whether tests of single crates need it too, not only those of the whole.
+    pub(crate) fn is_server(&self) -> bool {
+        matches!(self.kind, Kind::System | Kind::GoServer)
+    }
+}
+
+/// Where programs are: servers may be off a user's path, and Debian keeps PostgreSQL's off
+/// everybody's.
+pub(super) fn search_path() -> OsString {
+    let versions = fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
+    let path = env::var_os("PATH").unwrap_or_default();
+    let folders = env::split_paths(&path)
+        .chain(["/usr/sbin".into(), "/usr/local/sbin".into()])
+        .chain(versions.map(|version| version.path().join("bin")));
+    // A folder with a colon in its name can't be on any path.
+    env::join_paths(folders).unwrap_or(path)
 }
 
 const QUIET: Show = Show::OnFailure;
@@ -113,8 +181,8 @@ fn pip(folder: &Path) -> Outcome {
 }
 
 /// Go's own cache decides what there is to do.
-fn go(folder: &Path) -> Outcome {
-    let build = command("go", &["build", "-mod=readonly", "-o", "bin/client", "."], folder);
+fn go(folder: &Path, program: &str) -> Outcome {
+    let build = command("go", &["build", "-mod=readonly", "-o", program, "."], folder);
     let finished = finish(build, INSTALL_LIMIT, QUIET);
     if finished.success { Outcome::PASSED } else { Outcome::Skipped { why: finished.output } }
 }
