@@ -27,7 +27,8 @@ pub struct LinkRequest {
 /// What the listener does with what it hears.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LinkPurpose {
-    /// Keeps it. The room's participants are told that they are recorded while the link is open.
+    /// Keeps it. The room's participants are told that they are recorded while the link is open,
+    /// and a track whose owner chose who may hear it is left out.
     Recording,
     /// Passes it on to people who are in the room elsewhere. Nobody is told.
     Relay,
@@ -45,7 +46,8 @@ pub enum LinkFrame {
     TrackStarted(Box<LinkTrack>),
     /// Voice, in the order of its arrival.
     Packets(Vec<LinkPacket>),
-    /// The participant, or a moderator, muted or unmuted the track.
+    /// The participant, or a moderator, muted or unmuted the track. While it is muted, no packet
+    /// of it follows, though its sender's numbers may go on.
     TrackMuted {
         track: LinkTrackId,
         muted: bool,
@@ -63,7 +65,7 @@ pub enum LinkFrame {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct LinkTrackId(pub u32);
 
-/// Whose voice follows under `id`.
+/// Whose voice follows under `id`. Voice of the server's own making is in no link.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LinkTrack {
     pub id: LinkTrackId,

@@ -115,7 +115,7 @@ impl World {
     fn voice(&mut self, who: u8, bytes: &[u8]) {
         let from = self.transport(who);
         let Ok(packet) = Packet::parse(bytes) else { return };
-        for copy in self.shard.forward(from, &packet, self.now) {
+        for copy in &self.shard.forward(from, &packet, self.now).copies {
             assert_ne!(copy.to, from, "heard oneself");
             assert_eq!(self.transports.get(&copy.to), Some(&true), "sent to no open transport");
         }
@@ -137,7 +137,7 @@ impl World {
                 Output::Transport { id, action } => self.on_action(id, &action),
                 Output::Data { to, .. } | Output::Rtcp { to, .. } => self.expect_open(to),
                 Output::Voice { to, .. } => to.iter().for_each(|copy| self.expect_open(copy.to)),
-                Output::Event(_) => {}
+                Output::Event(_) | Output::Link { .. } => {}
                 Output::Idle(_) => return,
             }
         }

@@ -167,7 +167,7 @@ impl Shell {
         if earlier.is_some_and(|earlier| now - earlier < REPLAY) {
             return;
         }
-        let copies = self.shard.forward(id, &packet, instant(now)).to_vec();
+        let copies = self.shard.forward(id, &packet, instant(now)).copies.clone();
         for copy in &copies {
             self.copy(copy, packet.payload);
         }
@@ -211,7 +211,7 @@ impl Shell {
                 Output::Voice { to, payload } => {
                     to.iter().for_each(|forward| self.copy(forward, &payload));
                 }
-                Output::Idle(_) => {}
+                Output::Link { .. } | Output::Idle(_) => {}
             }
         }
     }

@@ -1,17 +1,22 @@
 //! What every room of a shard shares: time, lots, timers, connections, and the way out.
 
-use std::{collections::VecDeque, time::Instant};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    time::Instant,
+};
 
 use proto::{
     control::Event,
     ids::SessionId,
+    link::{LinkFrame, UnixMicros},
     livekit::{SignalResponse, signal_response::Message},
 };
 
 use crate::{
-    Config, Output, Stats, TransportAction, TransportId,
+    Config, LinkId, Output, Stats, TransportAction, TransportId,
     clock::Clock,
     random::Random,
+    rooms::RoomId,
     timers::{Timer, Timers},
     transports::Transports,
 };
@@ -25,6 +30,8 @@ pub(crate) struct Context {
     pub(crate) random: Random,
     pub(crate) timers: Timers,
     pub(crate) transports: Transports,
+    /// Where each open link listens.
+    pub(crate) links: BTreeMap<LinkId, RoomId>,
     pub(crate) outbox: VecDeque<Output>,
     pub(crate) stats: Stats,
 }
@@ -38,6 +45,7 @@ impl Context {
             random: Random::new(seed),
             timers: Timers::default(),
             transports: Transports::default(),
+            links: BTreeMap::new(),
             outbox: VecDeque::new(),
             stats: Stats::default(),
         }
@@ -65,6 +73,10 @@ impl Context {
         self.transport(id, TransportAction::Close);
     }
 
+    pub(crate) fn link(&mut self, id: LinkId, frame: LinkFrame) {
+        self.outbox.push_back(Output::Link { id, frame });
+    }
+
     pub(crate) fn set_timer(&mut self, at: Instant, timer: Timer) {
         self.timers.set(at, timer);
     }
@@ -73,6 +85,10 @@ impl Context {
     pub(crate) fn invariant_broken(&mut self, which: &str) {
         debug_assert!(false, "{which}");
         self.stats.invariants_broken += 1;
+    }
+
+    pub(crate) fn link_time(&self) -> UnixMicros {
+        UnixMicros(self.clock.unix_micros(self.now))
     }
 
     pub(crate) fn unix_micros(&self) -> i64 {

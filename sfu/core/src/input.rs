@@ -5,7 +5,7 @@ use proto::{
     data::Channel,
 };
 
-use crate::TransportId;
+use crate::{LinkAction, LinkId, TransportId};
 
 /// One thing that happened outside.
 #[derive(Debug)]
@@ -25,6 +25,10 @@ pub enum Input<'a> {
     Rtcp {
         id: TransportId,
         packet: &'a [u8],
+    },
+    Link {
+        id: LinkId,
+        action: LinkAction,
     },
 }
 

@@ -7,7 +7,8 @@
 //!
 //! # Invariants
 //!
-//! - A packet reaches only members of the room it was sent in, and never its sender.
+//! - A packet reaches only members of the room it was sent in, never its sender, and links opened
+//!   to that room.
 //! - A packet is believed only from the transport its stream was signalled on.
 //! - Two sends under one (transport, SSRC) never share an index: every subscription has its own
 //!   SSRC, and its index only grows.
@@ -18,6 +19,7 @@ mod config;
 mod context;
 mod input;
 mod limits;
+mod link;
 mod output;
 mod random;
 mod room;
@@ -31,6 +33,7 @@ mod transports;
 pub use crate::{
     config::Config,
     input::{Input, TransportEvent},
+    link::{Delivery, LinkAction, LinkId, Tap},
     output::{Forward, Output, PayloadPart, TransportAction},
     shard::Shard,
     stats::Stats,

@@ -8,6 +8,10 @@ pub(crate) const ROOMS_MAX: usize = 20_000;
 pub(crate) const ENDED_ROOMS_MAX: usize = 10_000;
 /// Most participants of a room, whatever its creator allows: what one core can send to.
 pub(crate) const PARTICIPANTS_MAX: usize = 5_000;
+/// Most links of a room: its recorder and that one's successor, and a few relays.
+pub(crate) const LINKS_PER_ROOM_MAX: usize = 16;
+/// Most links of a shard: a recorder for every tenth room.
+pub(crate) const LINKS_MAX: usize = 2_000;
 /// Most peer connections of a shard.
 pub(crate) const TRANSPORTS_MAX: usize = 40_000;
 /// Most tracks that one participant publishes or has asked to publish.

@@ -7,9 +7,10 @@ use proto::{
     control::Event,
     data::{Channel, ChannelSide},
     ice,
+    link::LinkFrame,
 };
 
-use crate::TransportId;
+use crate::{LinkId, TransportId};
 
 /// One thing to do. Asked for in order.
 #[derive(Debug)]
@@ -34,6 +35,11 @@ pub enum Output {
     Voice {
         to: Vec<Forward>,
         payload: Bytes,
+    },
+    /// What a link is told between packets: everything but [`LinkFrame::Packets`].
+    Link {
+        id: LinkId,
+        frame: LinkFrame,
     },
     /// Drained. Wake the shard at this instant, or at the next input, whichever comes first.
     Idle(Option<Instant>),

@@ -16,6 +16,7 @@ mod echo;
 mod intake;
 mod join;
 pub(crate) mod leave;
+mod links;
 mod listener;
 mod lost;
 mod metadata;
@@ -54,11 +55,12 @@ use proto::{
 };
 
 use crate::{
-    Forward, Stats,
+    Delivery, Stats,
     context::Context,
     limits::{DEPARTURE_TIMEOUT_SECS, EMPTY_TIMEOUT_SECS},
     room::{
-        echo::Echo, participant::Participant, quality::Pulse, speakers::Speakers, tracks::Tracks,
+        echo::Echo, links::Links, participant::Participant, quality::Pulse, speakers::Speakers,
+        tracks::Tracks,
     },
     rooms::RoomId,
     timers::Timer,
@@ -78,6 +80,7 @@ pub(crate) struct Room {
     identities: BTreeMap<Identity, ParticipantSid>,
     sessions: BTreeMap<SessionId, ParticipantSid>,
     tracks: Tracks,
+    links: Links,
     speakers: Speakers,
     pulse: Pulse,
     echo: Option<Echo>,
@@ -124,6 +127,7 @@ impl Room {
             identities: BTreeMap::new(),
             sessions: BTreeMap::new(),
             tracks: Tracks::default(),
+            links: Links::default(),
             speakers: Speakers::default(),
             pulse: Pulse::default(),
             echo: None,
@@ -160,13 +164,13 @@ impl Room {
         }
     }
 
-    /// Hands a packet of one of our tracks to those who hear it.
+    /// Hands a packet of one of our tracks to those who hear it, participants or not.
     pub(crate) fn forward(
         &mut self,
         key: TrackKey,
         packet: &Packet<'_>,
         cx: &mut Context,
-        copies: &mut Vec<Forward>,
+        delivery: &mut Delivery,
     ) {
         let Some(track) = self.tracks.at_mut(key) else {
             return cx.invariant_broken("a stream leads to a track");
@@ -179,7 +183,10 @@ impl Room {
             cx.stats.packets_muted += 1;
             return;
         }
-        track.distribute(&voice, cx.now, copies);
+        track.distribute(&voice, cx.now, &mut delivery.copies);
+        if let Some(linked) = track.linked.filter(|_| self.links.len() > 0) {
+            self.links.tap(linked, &voice, cx.link_time(), &mut delivery.taps);
+        }
         let observed = voice.level.map(|level| track.speech.observe(level, voice.payload_len));
         if observed == Some(true) {
             self.watch_speakers(cx);
@@ -219,6 +226,7 @@ impl Room {
             metadata: self.settings.metadata.clone(),
             num_participants: participants,
             num_publishers: publishers,
+            active_recording: self.links.is_recording(),
             ..livekit::Room::default()
         }
     }
@@ -229,6 +237,7 @@ impl Room {
         stats.rooms += 1;
         stats.participants += count(self.participants.len());
         stats.tracks += count(self.tracks.len());
+        stats.links += count(self.links.len());
         stats.subscriptions +=
             self.tracks.iter().map(|track| count(track.listeners.len())).sum::<u64>();
     }

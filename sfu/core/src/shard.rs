@@ -8,13 +8,15 @@ use proto::{
     },
     data::Channel,
     ids::{Epoch, ParticipantSid, RoomName},
+    link::{LinkClosed, LinkFrame, LinkRequest},
     livekit::{DisconnectReason, leave_request::Action},
     rtp::Packet,
 };
 
 use crate::{
-    Config, Forward, Input, Output, Stats, TransportEvent, TransportId,
+    Config, Delivery, Input, LinkAction, LinkId, Output, Stats, TransportEvent, TransportId,
     context::Context,
+    limits::LINKS_MAX,
     room::{
         Room, Settings,
         leave::{Farewell, turn_away},
@@ -28,8 +30,8 @@ use crate::{
 pub struct Shard {
     rooms: Rooms,
     cx: Context,
-    /// The copies of the packet at hand; kept for its capacity.
-    copies: Vec<Forward>,
+    /// What becomes of the packet at hand; kept for its capacity.
+    delivery: Delivery,
     is_stopping: bool,
 }
 
@@ -39,7 +41,7 @@ impl Shard {
         Self {
             rooms: Rooms::default(),
             cx: Context::new(config, seed, now),
-            copies: Vec::new(),
+            delivery: Delivery::default(),
             is_stopping: false,
         }
     }
@@ -51,6 +53,7 @@ impl Shard {
             Input::Transport { id, event } => self.on_transport(id, event),
             Input::Data { id, channel, payload } => self.on_data(id, channel, payload),
             Input::Rtcp { id, packet } => self.on_rtcp(id, packet),
+            Input::Link { id, action } => self.on_link(id, action),
         }
     }
 
@@ -68,15 +71,17 @@ impl Shard {
     }
 
     /// Who gets this packet, and as what. Allocates nothing once warm.
-    pub fn forward(&mut self, from: TransportId, packet: &Packet<'_>, now: Instant) -> &[Forward] {
+    pub fn forward(&mut self, from: TransportId, packet: &Packet<'_>, now: Instant) -> &Delivery {
         self.cx.now = now;
-        self.copies.clear();
-        self.find_copies(from, packet);
-        self.cx.stats.packets_forwarded += u64::try_from(self.copies.len()).unwrap_or_default();
-        &self.copies
+        self.delivery.clear();
+        self.deliver(from, packet);
+        let Delivery { copies, taps } = &self.delivery;
+        self.cx.stats.packets_forwarded += u64::try_from(copies.len()).unwrap_or_default();
+        self.cx.stats.packets_tapped += u64::try_from(taps.len()).unwrap_or_default();
+        &self.delivery
     }
 
-    fn find_copies(&mut self, from: TransportId, packet: &Packet<'_>) {
+    fn deliver(&mut self, from: TransportId, packet: &Packet<'_>) {
         let Some(route) = self.cx.transports.get_mut(from) else { return };
         let room = route.room;
         let Some(track) = route.track_of(packet) else {
@@ -84,7 +89,7 @@ impl Shard {
             return;
         };
         match self.rooms.get_mut(room) {
-            Some(room) => room.forward(track, packet, &mut self.cx, &mut self.copies),
+            Some(room) => room.forward(track, packet, &mut self.cx, &mut self.delivery),
             None => self.cx.invariant_broken("a connection leads to a room"),
         }
     }
@@ -137,6 +142,7 @@ impl Shard {
         let Some(id) = self.rooms.find(name) else { return };
         if self.rooms.get(id).is_some_and(|room| room.epoch() < epoch) {
             let farewell = Farewell::because(DisconnectReason::StateMismatch);
+            self.close_links(id, LinkClosed::StaleEpoch { current: epoch });
             self.end(id, farewell.then(Action::Reconnect));
         }
     }
@@ -197,6 +203,7 @@ impl Shard {
         self.is_stopping = true;
         let rooms: Vec<RoomId> = self.rooms.ids().collect();
         for id in rooms {
+            self.close_links(id, LinkClosed::Refused);
             self.end(id, Farewell::because(DisconnectReason::ServerShutdown));
         }
     }
@@ -213,6 +220,41 @@ impl Shard {
         if self.rooms.get(id).is_some_and(Room::is_over) {
             self.rooms.remove(id);
         }
+    }
+
+    fn close_links(&mut self, id: RoomId, why: LinkClosed) {
+        if let Some(room) = self.rooms.get_mut(id) {
+            room.close_links(why, &mut self.cx);
+        }
+    }
+
+    fn on_link(&mut self, id: LinkId, action: LinkAction) {
+        match action {
+            LinkAction::Open(request) => {
+                if let Err(why) = self.open_link(id, &request) {
+                    self.cx.link(id, LinkFrame::Closed(why));
+                }
+            }
+            LinkAction::Close => {
+                let room = self.cx.links.get(&id).and_then(|room| self.rooms.get_mut(*room));
+                if let Some(room) = room {
+                    room.close_link(id, &mut self.cx);
+                }
+            }
+        }
+    }
+
+    fn open_link(&mut self, id: LinkId, request: &LinkRequest) -> Result<(), LinkClosed> {
+        let current = self.rooms.epoch_of(&request.room).ok_or(LinkClosed::NoSuchRoom)?;
+        let room = self.rooms.find(&request.room).and_then(|room| self.rooms.get_mut(room));
+        if request.epoch < current || room.is_some() && request.epoch > current {
+            return Err(LinkClosed::StaleEpoch { current });
+        }
+        let room = room.ok_or(LinkClosed::NoSuchRoom)?;
+        if self.is_stopping || self.cx.links.len() >= LINKS_MAX || self.cx.links.contains_key(&id) {
+            return Err(LinkClosed::Refused);
+        }
+        room.open_link(id, request.purpose, &mut self.cx)
     }
 
     fn on_transport(&mut self, id: TransportId, event: TransportEvent) {

@@ -11,10 +11,14 @@ pub struct Stats {
     pub tracks: u64,
     /// Gauge: tracks being heard, summed over listeners.
     pub subscriptions: u64,
+    /// Gauge: links open.
+    pub links: u64,
     /// Packets believed and offered for forwarding.
     pub packets_received: u64,
     /// Copies handed to listeners.
     pub packets_forwarded: u64,
+    /// Copies handed to links.
+    pub packets_tapped: u64,
     /// Packets of streams that the sender never signalled.
     pub packets_unsignalled: u64,
     /// Packets with a payload type that was not negotiated.

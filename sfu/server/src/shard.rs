@@ -332,6 +332,8 @@ impl Shard {
                     }
                 }
                 Output::Rtcp { to, packet } => self.send_rtcp(to, packet),
+                // Nothing opens one.
+                Output::Link { .. } => {}
                 Output::Voice { to, payload } => {
                     for forward in &to {
                         copy(&mut self.sockets, &mut self.io, &mut self.peers, forward, &payload);

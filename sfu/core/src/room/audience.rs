@@ -31,6 +31,10 @@ impl Audience {
         Self::Only(permitted)
     }
 
+    pub(super) fn is_everybody(&self) -> bool {
+        matches!(self, Self::Everybody)
+    }
+
     pub(super) fn admits(&self, listener: &Profile, track: TrackSid) -> bool {
         match self {
             Self::Everybody => true,

@@ -217,6 +217,10 @@ impl Room {
     }
 
     /// It keeps nobody company but others.
+    pub(super) fn is_echo(&self, sid: ParticipantSid) -> bool {
+        self.echo.as_ref().is_some_and(|echo| echo.sid == sid)
+    }
+
     pub(super) fn end_echo_if_alone(&mut self, cx: &mut Context) {
         let Some(sid) = self.echo.as_ref().map(|echo| echo.sid) else { return };
         if !self.participants.contains_key(&sid) {

@@ -3,6 +3,7 @@
 use proto::{
     control::{Event, What},
     ids::{ParticipantSid, SessionId},
+    link::LinkClosed,
     livekit::{
         DisconnectReason, LeaveRequest, ParticipantUpdate, leave_request::Action, participant_info,
         signal_response::Message,
@@ -146,6 +147,7 @@ impl Room {
         }
         self.sessions.clear();
         everybody.into_iter().for_each(|sid| self.remove(sid, farewell.reason, cx));
+        self.close_links(LinkClosed::RoomEnded, cx);
         self.happened(What::RoomFinished, cx);
     }
 }

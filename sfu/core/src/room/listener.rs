@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use proto::rtp::RtpTime;
+use proto::{link::LinkEncoding, rtp::RtpTime};
 
 use crate::{Forward, PayloadPart, TransportId, limits::SEQUENCE_JUMP_MAX};
 
@@ -37,6 +37,15 @@ pub(crate) enum Encoding {
         primary: usize,
         opus: u8,
     },
+}
+
+impl Encoding {
+    pub(crate) fn in_link(self) -> LinkEncoding {
+        match self {
+            Self::Opus => LinkEncoding::Opus,
+            Self::Red { primary, .. } => LinkEncoding::Red { primary },
+        }
+    }
 }
 
 /// Plain numbers: a new process could go on with them.

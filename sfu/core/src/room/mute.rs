@@ -25,11 +25,12 @@ impl Room {
     }
 
     /// Mutes or unmutes, and tells everybody if that is news.
-    pub(super) fn set_muted(&mut self, track: TrackSid, muted: bool, cx: &mut Context) {
-        let Some(track) = self.tracks.get_mut(track) else { return };
+    pub(super) fn set_muted(&mut self, sid: TrackSid, muted: bool, cx: &mut Context) {
+        let Some(track) = self.tracks.get_mut(sid) else { return };
         if track.info.muted != muted {
             track.set_muted(muted);
             let owner = track.owner;
+            self.tell_links_muted(sid, cx);
             self.announce(owner, cx);
             if muted {
                 self.silence(owner, cx);

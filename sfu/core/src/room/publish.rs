@@ -228,6 +228,7 @@ impl Room {
         self.announce(sid, cx);
         for track in published {
             self.happened_published(*track, cx);
+            self.link_track(*track, cx);
             self.offer_track(*track, cx);
         }
     }
@@ -236,6 +237,7 @@ impl Room {
     pub(super) fn unpublish(&mut self, track: TrackSid, cx: &mut Context) {
         let Some(owner) = self.tracks.get(track).map(|track| track.owner) else { return };
         self.happened_unpublished(track, cx);
+        self.unlink_track(track, cx);
         let key = self.tracks.key(track);
         self.tracks.remove(track);
         if let Some(participant) = self.participants.get_mut(&owner) {

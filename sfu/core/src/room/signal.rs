@@ -88,6 +88,7 @@ impl Room {
         if participant.publishing.tracks.is_empty() {
             return;
         }
+        self.relink_tracks(sid, cx);
         let listeners: Vec<ParticipantSid> =
             self.participants.keys().copied().filter(|listener| *listener != sid).collect();
         listeners.into_iter().for_each(|listener| self.reconcile(listener, cx));

@@ -12,6 +12,7 @@ use crate::{
     Forward, TransportId,
     room::{
         intake::Intake,
+        links::Linked,
         listener::{Listener, Terms, Voice},
         sender_clock::SenderClock,
         speech::Speech,
@@ -38,6 +39,8 @@ pub(crate) struct Track {
     pub(super) speech: Speech,
     /// Ordered by where they are.
     pub(super) listeners: Vec<Listener>,
+    /// How links know it; `None` for one they never hear.
+    pub(super) linked: Option<Linked>,
     /// Its owner has been told that somebody hears it.
     pub(super) subscribed_told: bool,
 }
@@ -63,6 +66,7 @@ impl Track {
             clock: SenderClock::default(),
             speech: Speech::default(),
             listeners: Vec::new(),
+            linked: None,
             subscribed_told: false,
         }
     }

@@ -14,6 +14,7 @@ mod forwarding;
 mod hearing;
 mod joining;
 mod leaving;
+mod links;
 mod moderating;
 mod presenting;
 mod reporting;

@@ -15,10 +15,12 @@ use proto::{
     data::Channel,
     grants::Grants,
     ids::{Epoch, SessionId},
+    link::{LinkFrame, LinkPurpose, LinkRequest},
     livekit::{self, signal_request, signal_response::Message},
 };
 use sfu_core::{
-    Config, Forward, Input, Output, Shard, Stats, TransportAction, TransportEvent, TransportId,
+    Config, Forward, Input, LinkAction, LinkId, Output, Shard, Stats, Tap, TransportAction,
+    TransportEvent, TransportId,
 };
 
 pub(crate) const ROOM: &str = "demo";
@@ -41,6 +43,10 @@ pub(crate) struct World {
     pub(crate) data: Vec<(TransportId, Channel, Bytes)>,
     pub(crate) rtcp: Vec<(TransportId, Vec<u8>)>,
     pub(crate) voice: Vec<(Instant, Vec<Forward>, Bytes)>,
+    /// What each link was told, and what has been tapped for all of them.
+    pub(crate) links: BTreeMap<LinkId, Vec<LinkFrame>>,
+    pub(crate) taps: Vec<Tap>,
+    closed_links: BTreeSet<LinkId>,
     deadline: Option<Instant>,
     next_session: u128,
     next_request: u64,
@@ -69,6 +75,9 @@ impl World {
             data: Vec::new(),
             rtcp: Vec::new(),
             voice: Vec::new(),
+            links: BTreeMap::new(),
+            taps: Vec::new(),
+            closed_links: BTreeSet::new(),
             deadline: None,
             next_session: 0,
             next_request: 0,
@@ -140,12 +149,38 @@ impl World {
 
     pub(crate) fn forward(&mut self, from: TransportId, packet: &[u8]) -> Vec<Forward> {
         let packet = proto::rtp::Packet::parse(packet).unwrap();
-        let copies = self.shard.forward(from, &packet, self.now).to_vec();
+        let delivery = self.shard.forward(from, &packet, self.now);
+        self.taps.extend(&delivery.taps);
+        let copies = delivery.copies.clone();
         for copy in &copies {
             assert_ne!(self.transports[&copy.to].last(), Some(&TransportAction::Close));
         }
         self.drain();
         copies
+    }
+
+    pub(crate) fn open_link(&mut self, purpose: LinkPurpose) -> LinkId {
+        let id = LinkId(u64::try_from(self.links.len()).unwrap());
+        self.links.insert(id, Vec::new());
+        let room = ROOM.parse().unwrap();
+        let request = LinkRequest { room, epoch: self.epoch, purpose };
+        self.link(id, LinkAction::Open(request));
+        id
+    }
+
+    pub(crate) fn close_link(&mut self, id: LinkId) {
+        self.link(id, LinkAction::Close);
+        self.closed_links.insert(id);
+    }
+
+    fn link(&mut self, id: LinkId, action: LinkAction) {
+        self.shard.handle_input(Input::Link { id, action }, self.now);
+        self.drain();
+    }
+
+    /// Takes what a link was told since.
+    pub(crate) fn link_frames(&mut self, id: LinkId) -> Vec<LinkFrame> {
+        std::mem::take(self.links.get_mut(&id).unwrap())
     }
 
     /// Lets time pass, waking the shard exactly when it asks to be.
@@ -196,6 +231,14 @@ impl World {
                 Output::Rtcp { to, packet } => {
                     self.assert_open(to);
                     self.rtcp.push((to, packet));
+                }
+                Output::Link { id, frame } => {
+                    let frames = self.links.get_mut(&id).expect("a link that was asked for");
+                    assert!(!self.closed_links.contains(&id), "nothing follows the end of a link");
+                    if matches!(frame, LinkFrame::Closed(_)) {
+                        self.closed_links.insert(id);
+                    }
+                    frames.push(frame);
                 }
                 Output::Voice { to, payload } => self.voice.push((self.now, to, payload)),
                 Output::Idle(deadline) => {

@@ -93,7 +93,7 @@ impl Shard {
             return;
         };
         self.guarded(Some(id.index), |shard| {
-            let forwards = shard.core.forward(id, &packet, shard.now);
+            let forwards = &shard.core.forward(id, &packet, shard.now).copies;
             for forward in forwards {
                 let payload = packet.payload;
                 copy(&mut shard.sockets, &mut shard.io, &mut shard.peers, forward, payload);
