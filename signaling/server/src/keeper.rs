@@ -4,13 +4,11 @@
 //! forgotten by the late news of its end.
 
 use proto::ids::{Epoch, RoomName};
+use storage_database::{Database, DatabaseError};
 use tokio::sync::{mpsc, oneshot};
 use tracing::{debug, warn};
 
-use crate::{
-    database::{Database, DatabaseError},
-    limits::RECORDS_MAX,
-};
+use crate::limits::RECORDS_MAX;
 
 /// The way to the task. Cheap to clone.
 #[derive(Clone, Debug)]

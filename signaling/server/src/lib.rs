@@ -35,7 +35,6 @@
 mod access;
 mod app;
 mod config;
-mod database;
 mod dev;
 mod echo;
 mod events;
@@ -56,13 +55,14 @@ mod twirp;
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use service::{health::Health, metrics::Registry, shutdown::Shutdown};
+use proto::pool::{BootId, Owner};
+use service::{health::Health, metrics::Registry, random, shutdown::Shutdown};
+use storage_database::Database;
 use tokio::time::timeout;
 use tracing::debug;
 
 use self::{
     app::App,
-    database::Database,
     hub::{Cut, Dispatcher, Hub},
     keeper::Keeper,
     limits::{CUT_TIME, FAREWELL_TIME},
@@ -70,6 +70,9 @@ use self::{
     owners::Owners,
 };
 pub use config::{Config, Dev, Https, Listeners, SfuLink};
+
+/// Beneath the data directory.
+const DATABASE_FILE: &str = "adda.sqlite";
 
 /// A signaling node whose database is open and whose metrics are registered.
 #[derive(Debug)]
@@ -82,9 +85,11 @@ pub struct Signaling {
 impl Signaling {
     /// Opens the database. What can go wrong at the start goes wrong here, before any port.
     pub async fn open(config: Config, registry: &mut Registry) -> anyhow::Result<Self> {
-        let database = Database::open(&config.data_dir).await.with_context(|| {
-            format!("opening the database in {}", config.data_dir.path().display())
-        })?;
+        let file = config.data_dir.path().join(DATABASE_FILE);
+        let database = Database::sqlite(&file)
+            .await
+            .with_context(|| format!("opening the database {}", file.display()))?;
+        database.register(registry);
         let metrics = Metrics::register(registry);
         Ok(Self { config, database, metrics })
     }
@@ -104,10 +109,11 @@ impl Signaling {
         let (hub, dispatcher) =
             Dispatcher::new(link, keeper.clone(), metrics.clone(), health.clone());
         let dispatching = tokio::spawn(dispatcher.run());
+        let boot = BootId::from_random(u64::from_be_bytes(random::bytes()?));
         let owners = Owners {
             hub: hub.clone(),
             database: database.clone(),
-            node: config.node,
+            owner: Owner { node: config.node, boot },
             health: health.clone(),
         };
         restore::rooms(&owners).await?;

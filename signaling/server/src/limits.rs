@@ -106,11 +106,6 @@ pub(crate) const RECORDS_MAX: usize = 4096;
 /// Rooms brought back after a restart.
 pub(crate) const RESTORED_ROOMS_MAX: u32 = 10_000;
 
-// Database.
-
-/// For a connection or a lock in the database.
-pub(crate) const DATABASE_TIME: Duration = Duration::from_secs(5);
-
 // Stopping.
 
 /// For `leave` messages to reach their clients. All of stopping takes less than two seconds.

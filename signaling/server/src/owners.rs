@@ -1,20 +1,18 @@
 //! Finds the owner of a room, claiming it for this node when nobody owns it.
 
-use proto::ids::{NodeId, RoomName};
+use proto::{ids::RoomName, pool::Owner};
 use service::health::Health;
+use storage_database::{Claim, Database};
 use tracing::warn;
 
-use crate::{
-    database::{Claim, Database},
-    hub::{Busy, Found, Hold, Hub, Liveness},
-};
+use crate::hub::{Busy, Found, Hold, Hub, Liveness};
 
 /// Where rooms are looked up and claimed. Cheap to clone.
 #[derive(Clone, Debug)]
 pub(crate) struct Owners {
     pub(crate) hub: Hub,
     pub(crate) database: Database,
-    pub(crate) node: NodeId,
+    pub(crate) owner: Owner,
     pub(crate) health: Health,
 }
 
@@ -33,17 +31,13 @@ impl Owners {
             Found::Ours { hold, liveness } => return Ok((hold, liveness)),
             Found::Unknown { dead } => dead,
         };
-        let epoch = match self.database.claim(room, &self.node, dead).await {
+        let epoch = match self.database.claim(room, &self.owner, dead).await {
             Ok(Claim::Granted(epoch)) => epoch,
             // Two joins claimed at once: the other was faster.
-            Ok(Claim::Held { node, epoch }) if node == self.node => epoch,
-            Ok(Claim::Held { node, epoch }) => {
-                warn!(
-                    room = room.as_str(),
-                    node = node.as_str(),
-                    epoch = epoch.0,
-                    "room is elsewhere"
-                );
+            Ok(Claim::Held(held)) if held.owner == self.owner => held.epoch,
+            Ok(Claim::Held(held)) => {
+                let (room, node) = (room.as_str(), held.owner.node.as_str());
+                warn!(room, node, epoch = held.epoch.0, "room is elsewhere");
                 return Err(Busy);
             }
             Err(error) => {

@@ -1,0 +1,19 @@
+//! Every bound of this crate, with its reason.
+
+use std::time::Duration;
+
+/// For a whole call, whatever it waits for. Callers have people waiting.
+pub(crate) const CALL_TIME: Duration = Duration::from_secs(5);
+
+/// For a connection to PostgreSQL: longer than its restart, short enough to answer "try again".
+pub(crate) const CONNECT_TIME: Duration = Duration::from_secs(2);
+
+/// Connections of one node to PostgreSQL. Its default allows 100 in all; claims queue on one row
+/// anyhow.
+pub(crate) const CONNECTIONS_MAX: u32 = 8;
+
+/// For bringing the schema up to date, or for another node to have done it.
+pub(crate) const MIGRATION_TIME: Duration = Duration::from_secs(60);
+
+/// A transaction whose node fell silent gives its locks back, so that others can claim rooms.
+pub(crate) const SILENT_TRANSACTION_TIME: Duration = Duration::from_secs(2);
