@@ -1,5 +1,7 @@
 //! Every bound of this crate, with its reason.
 
+use std::time::Duration;
+
 /// Shards one node may have: more than any machine has cores worth feeding.
 pub(crate) const SHARDS_MAX: usize = 256;
 
@@ -14,6 +16,30 @@ pub(crate) const EVENTS_BACKLOG_MAX: usize = 65_536;
 
 /// Commands one lap of the loop takes, so that a storm of joins can't starve the sockets.
 pub(crate) const COMMANDS_A_LAP_MAX: usize = 64;
+
+/// Listeners waiting to be let in, in the node's channel and in each shard's.
+pub(crate) const LINK_REQUESTS_MAX: usize = 256;
+
+/// Listeners one lap lets in.
+pub(crate) const LINK_REQUESTS_A_LAP_MAX: usize = 64;
+
+/// How long packets for a recorder gather into one frame: a talker sends one in this time.
+pub(crate) const LINK_GATHERING: Duration = Duration::from_millis(20);
+
+/// Most packets of one frame, so that it fits a cluster message: 384 KB of the largest.
+pub(crate) const LINK_PACKETS_A_FRAME_MAX: usize = 256;
+
+/// Most packets that wait for one listener: ten seconds of 16 talkers.
+pub(crate) const LINK_PACKETS_WAITING_MAX: usize = 8_192;
+
+/// Most frames that wait for one listener: a room's worth of tracks, and what happens to them.
+pub(crate) const LINK_FRAMES_WAITING_MAX: usize = 8_192;
+
+/// How long a listener may take nothing: longer than a disk's hiccup.
+pub(crate) const LINK_STALL_MAX: Duration = Duration::from_secs(5);
+
+/// Bytes that the payloads of links are copied into at a time: a few hundred packets.
+pub(crate) const LINK_ARENA_BYTES: usize = 64 * 1024;
 
 /// Batches one lap reads from each socket before timers and commands get their turn.
 pub(crate) const BATCHES_A_LAP_MAX: usize = 4;

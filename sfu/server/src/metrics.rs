@@ -68,10 +68,30 @@ impl Collector for Sfu {
                 ("direction", "out", sum(|it| it.io.datagrams_out)),
             ],
         )?;
+        links(&mut encoder, &sum)?;
         dropped(&mut encoder, &sum)?;
         refused(&mut encoder, &sum)?;
         delays(&mut encoder, &shards)
     }
+}
+
+fn links(
+    encoder: &mut DescriptorEncoder<'_>,
+    sum: &dyn Fn(fn(&Snapshot) -> u64) -> u64,
+) -> fmt::Result {
+    gauge(
+        encoder,
+        "links",
+        "Links by which rooms are heard from outside: recorders, other nodes",
+        sum(|it| it.core.links),
+    )?;
+    counter(encoder, "link_packets", "Packets handed to links", sum(|it| it.io.link_packets))?;
+    counter(
+        encoder,
+        "link_overruns",
+        "Links that ended because their listener was too slow",
+        sum(|it| it.io.link_overruns),
+    )
 }
 
 fn dropped(

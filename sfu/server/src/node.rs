@@ -14,7 +14,8 @@ use crate::{
     clock::Clock,
     config::Config,
     greeting,
-    limits::{EVENTS_MAX, MAILBOX_MAX, SHARDS_MAX},
+    limits::{EVENTS_MAX, LINK_REQUESTS_MAX, MAILBOX_MAX, SHARDS_MAX},
+    links::{self, Door, OpenLink},
     shard,
     socket::Socket,
     stats::{DelayHistogram, IoStats, Snapshot},
@@ -26,6 +27,8 @@ pub struct Node {
     pub commands: mpsc::Sender<Command>,
     /// The way out.
     pub events: mpsc::Receiver<Event>,
+    /// The way out for voice: who sends here hears a room.
+    pub links: mpsc::Sender<OpenLink>,
     /// Counters of each shard, about once a second.
     pub snapshots: Vec<watch::Receiver<Snapshot>>,
     /// Where clients send media: every socket of every shard, as offered.
@@ -63,59 +66,82 @@ impl Node {
         if !(1..=SHARDS_MAX).contains(&config.shards) {
             return Err(StartError::Shards { given: config.shards });
         }
-        let clock = Clock;
         let certificate =
             Certificate::generate().map_err(|error| StartError::Certificate(error.to_string()))?;
         let (events, shard_events) = mpsc::channel(EVENTS_MAX);
-        let mut mailboxes = Vec::new();
-        let mut snapshots = Vec::new();
-        let mut addresses = Vec::new();
+        let (mut mailboxes, mut doors) = (Vec::new(), Vec::new());
+        let (mut snapshots, mut addresses) = (Vec::new(), Vec::new());
         for index in 0..config.shards {
-            let port = port_of(config, index)?;
-            let sockets = bind_all(config, port)?;
-            let offered: Vec<SocketAddr> =
-                config.media.iter().map(|media| SocketAddr::new(media.advertise, port)).collect();
-            addresses.extend(&offered);
-            let waker = Arc::new(
-                rustix::event::eventfd(
-                    0,
-                    rustix::event::EventfdFlags::NONBLOCK | rustix::event::EventfdFlags::CLOEXEC,
-                )
-                .map_err(io::Error::from)?,
-            );
-            let (commands, shard_commands) = mpsc::channel(MAILBOX_MAX);
-            let (snapshot, snapshot_receiver) = watch::channel(Snapshot {
-                at: clock.now(),
-                core: sfu_core::Stats::default(),
-                io: IoStats::default(),
-                delay: DelayHistogram::default(),
-            });
-            let parts = shard::Parts {
-                core: core_config(config, offered, &certificate, clock),
-                seed: seed()?,
-                certificate: certificate.clone(),
-                sockets,
-                waker: waker.try_clone()?,
-                commands: shard_commands,
-                events: events.clone(),
-                snapshots: snapshot,
-                clock,
-            };
-            thread::Builder::new().name(format!("shard-{index}")).spawn(move || {
-                if let Err(error) = shard::run(parts) {
-                    tracing::error!(error = format!("{error:#}"), "a shard ended");
-                }
-            })?;
-            mailboxes.push(Mailbox { commands, waker });
-            snapshots.push(snapshot_receiver);
+            let shard = start_shard(config, index, &certificate, events.clone())?;
+            mailboxes.push(shard.mailbox);
+            doors.push(shard.door);
+            snapshots.push(shard.snapshots);
+            addresses.extend(shard.addresses);
         }
         let (commands, inbox) = mpsc::channel(MAILBOX_MAX);
+        let (links, link_requests) = mpsc::channel(LINK_REQUESTS_MAX);
         let (outbox, events) = mpsc::channel(EVENTS_MAX);
         let shards = mailboxes.len();
         tokio::spawn(distribute(inbox, mailboxes));
+        tokio::spawn(links::distribute(link_requests, doors));
         tokio::spawn(collect(shard_events, outbox, shards));
-        Ok(Self { commands, events, snapshots, addresses })
+        Ok(Self { commands, events, links, snapshots, addresses })
     }
+}
+
+/// A shard that runs, and how it is reached.
+struct Started {
+    mailbox: Mailbox,
+    door: Door,
+    snapshots: watch::Receiver<Snapshot>,
+    addresses: Vec<SocketAddr>,
+}
+
+fn start_shard(
+    config: &Config,
+    index: usize,
+    certificate: &Certificate,
+    events: mpsc::Sender<Event>,
+) -> Result<Started, StartError> {
+    let clock = Clock;
+    let port = port_of(config, index)?;
+    let sockets = bind_all(config, port)?;
+    let addresses: Vec<SocketAddr> =
+        config.media.iter().map(|media| SocketAddr::new(media.advertise, port)).collect();
+    let waker = Arc::new(
+        rustix::event::eventfd(
+            0,
+            rustix::event::EventfdFlags::NONBLOCK | rustix::event::EventfdFlags::CLOEXEC,
+        )
+        .map_err(io::Error::from)?,
+    );
+    let (commands, shard_commands) = mpsc::channel(MAILBOX_MAX);
+    let (requests, shard_links) = mpsc::channel(LINK_REQUESTS_MAX);
+    let (snapshot, snapshots) = watch::channel(Snapshot {
+        at: clock.now(),
+        core: sfu_core::Stats::default(),
+        io: IoStats::default(),
+        delay: DelayHistogram::default(),
+    });
+    let parts = shard::Parts {
+        core: core_config(config, addresses.clone(), certificate, clock),
+        seed: seed()?,
+        certificate: certificate.clone(),
+        sockets,
+        waker: waker.try_clone()?,
+        commands: shard_commands,
+        events,
+        links: shard_links,
+        snapshots: snapshot,
+        clock,
+    };
+    thread::Builder::new().name(format!("shard-{index}")).spawn(move || {
+        if let Err(error) = shard::run(parts) {
+            tracing::error!(error = format!("{error:#}"), "a shard ended");
+        }
+    })?;
+    let door = Door { requests, waker: waker.clone() };
+    Ok(Started { mailbox: Mailbox { commands, waker }, door, snapshots, addresses })
 }
 
 fn port_of(config: &Config, shard: usize) -> Result<u16, StartError> {
@@ -162,7 +188,7 @@ fn seed() -> io::Result<[u8; 32]> {
 }
 
 /// Which shard a room lives on: the same for all who ask.
-fn shard_of(room: &RoomName, shards: usize) -> usize {
+pub(crate) fn shard_of(room: &RoomName, shards: usize) -> usize {
     // FNV-1a: names are short, and the choice is no secret.
     let hash = room.as_str().bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
@@ -201,7 +227,7 @@ impl Mailbox {
     }
 }
 
-fn wake(waker: &OwnedFd) {
+pub(crate) fn wake(waker: &OwnedFd) {
     // Only fails when the counter is full, and then the shard is awake.
     _ = rustix::io::write(waker, &1_u64.to_ne_bytes());
 }

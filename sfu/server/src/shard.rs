@@ -6,6 +6,7 @@
 
 mod events;
 mod intake;
+mod links;
 mod peers;
 mod timers;
 mod voice;
@@ -21,14 +22,17 @@ use std::{
 
 use proto::control::{Command, ConnectionFailure, Event};
 use rustix::event::epoll;
-use sfu_core::{Forward, Input, Output, TransportAction, TransportEvent, TransportId};
+use sfu_core::{
+    Forward, Input, LinkAction, LinkId, Output, TransportAction, TransportEvent, TransportId,
+};
 use sfu_rtc::{Certificate, Event as RtcEvent, Output as RtcOutput, Role, Transport};
 use tokio::sync::{mpsc, watch};
 
-use self::{events::Events, peers::Peers, timers::Timers};
+use self::{events::Events, links::Links, peers::Peers, timers::Timers};
 use crate::{
     clock::Clock,
-    limits::{BATCHES_A_LAP_MAX, COMMANDS_A_LAP_MAX},
+    limits::{BATCHES_A_LAP_MAX, COMMANDS_A_LAP_MAX, LINK_REQUESTS_A_LAP_MAX},
+    links::OpenLink,
     socket::{RecvBatch, Socket},
     stats::{DelayHistogram, IoStats, Snapshot},
 };
@@ -48,6 +52,7 @@ pub(crate) struct Parts {
     pub(crate) waker: OwnedFd,
     pub(crate) commands: mpsc::Receiver<Command>,
     pub(crate) events: mpsc::Sender<Event>,
+    pub(crate) links: mpsc::Receiver<OpenLink>,
     pub(crate) snapshots: watch::Sender<Snapshot>,
     pub(crate) clock: Clock,
 }
@@ -61,6 +66,8 @@ pub(crate) struct Shard {
     timers: Timers,
     sockets: Vec<Socket>,
     events: Events,
+    links: Links,
+    link_requests: mpsc::Receiver<OpenLink>,
     io: IoStats,
     delay: DelayHistogram,
     /// Arrival time and number of copies of what was forwarded since the last flush.
@@ -75,8 +82,18 @@ pub(crate) struct Shard {
 ///
 /// When the system refuses an event queue.
 pub(crate) fn run(parts: Parts) -> anyhow::Result<()> {
-    let Parts { core, seed, certificate, sockets, waker, commands, events, snapshots, clock } =
-        parts;
+    let Parts {
+        core,
+        seed,
+        certificate,
+        sockets,
+        waker,
+        commands,
+        events,
+        links,
+        snapshots,
+        clock,
+    } = parts;
     let now = clock.now();
     let mut shard = Shard {
         core: sfu_core::Shard::new(core, seed, now),
@@ -86,6 +103,8 @@ pub(crate) fn run(parts: Parts) -> anyhow::Result<()> {
         timers: Timers::default(),
         sockets: sockets.into_iter().map(Socket::new).collect(),
         events: Events::new(events),
+        links: Links::new(),
+        link_requests: links,
         io: IoStats::default(),
         delay: DelayHistogram::default(),
         in_flight: Vec::with_capacity(1024),
@@ -128,6 +147,7 @@ fn turn(
             Mailbox::Empty => {}
             Mailbox::MoreWaits => busy = true,
             Mailbox::Closed => {
+                shard.links.flush(shard.now);
                 shard.flush();
                 return Ok(());
             }
@@ -137,10 +157,12 @@ fn turn(
                 busy |= shard.run_socket(index, &mut batch);
             }
         }
+        busy |= shard.run_links();
         busy |= shard.events.flush();
         shard.flush();
         if shard.now >= snapshot_due {
             snapshot_due = shard.now + SNAPSHOT_INTERVAL;
+            shard.links.sweep();
             snapshots.send_replace(shard.snapshot());
         }
     }
@@ -171,13 +193,19 @@ fn wait(queue: &OwnedFd, ready: &mut Vec<u64>, timeout: Duration) -> io::Result<
 
 impl Shard {
     fn sleep_for(&self, snapshot_due: Instant) -> Duration {
-        let deadlines = [self.timers.next(), self.core_deadline, Some(snapshot_due)];
+        let deadlines =
+            [self.timers.next(), self.core_deadline, self.links.due(), Some(snapshot_due)];
         let next = deadlines.into_iter().flatten().min().unwrap_or(snapshot_due);
         next.saturating_duration_since(self.now)
     }
 
     fn snapshot(&self) -> Snapshot {
-        let io = IoStats { events_lost: self.events.lost, ..self.io };
+        let io = IoStats {
+            events_lost: self.events.lost,
+            link_packets: self.links.packets,
+            link_overruns: self.links.overruns,
+            ..self.io
+        };
         Snapshot { at: self.now, core: self.core.stats(), io, delay: self.delay }
     }
 
@@ -210,6 +238,31 @@ impl Shard {
             self.drain();
         }
         Mailbox::MoreWaits
+    }
+
+    /// Lets listeners in, hands them what waits, and lets go of those who went. Returns whether
+    /// more of them wait at the door.
+    fn run_links(&mut self) -> bool {
+        let mut admitted = 0;
+        while admitted < LINK_REQUESTS_A_LAP_MAX
+            && let Ok(open) = self.link_requests.try_recv()
+        {
+            admitted += 1;
+            let Some(id) = self.links.admit(&open) else { continue };
+            self.link(id, LinkAction::Open(open.request));
+        }
+        self.links.flush(self.now);
+        while let Some(id) = self.links.pop_gone() {
+            self.link(id, LinkAction::Close);
+        }
+        admitted == LINK_REQUESTS_A_LAP_MAX
+    }
+
+    fn link(&mut self, id: LinkId, action: LinkAction) {
+        self.guarded(None, |shard| {
+            shard.core.handle_input(Input::Link { id, action }, shard.now);
+        });
+        self.drain();
     }
 
     /// Reads what waits at a socket. Returns whether the budget ended before the datagrams did.
@@ -332,8 +385,7 @@ impl Shard {
                     }
                 }
                 Output::Rtcp { to, packet } => self.send_rtcp(to, packet),
-                // Nothing opens one.
-                Output::Link { .. } => {}
+                Output::Link { id, frame } => self.links.tell(id, frame, self.now),
                 Output::Voice { to, payload } => {
                     for forward in &to {
                         copy(&mut self.sockets, &mut self.io, &mut self.peers, forward, &payload);

@@ -56,6 +56,10 @@ pub struct IoStats {
     pub laps_exhausted: u64,
     /// Events signaling never got, because it fell behind without bound.
     pub events_lost: u64,
+    /// Packets that listeners of links were handed.
+    pub link_packets: u64,
+    /// Links that ended because their listener was too slow.
+    pub link_overruns: u64,
     /// Bugs of ours that cost a session.
     pub invariants_broken: u64,
 }

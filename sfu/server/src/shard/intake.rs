@@ -4,7 +4,7 @@
 use std::net::SocketAddr;
 
 use proto::{rtp, stun};
-use sfu_core::Input;
+use sfu_core::{Delivery, Input};
 
 use super::{Shard, copy};
 use crate::socket::Received;
@@ -93,13 +93,16 @@ impl Shard {
             return;
         };
         self.guarded(Some(id.index), |shard| {
-            let forwards = &shard.core.forward(id, &packet, shard.now).copies;
-            for forward in forwards {
+            let Delivery { copies, taps } = shard.core.forward(id, &packet, shard.now);
+            for forward in copies {
                 let payload = packet.payload;
                 copy(&mut shard.sockets, &mut shard.io, &mut shard.peers, forward, payload);
             }
-            if let (Some(arrived), false) = (arrived, forwards.is_empty()) {
-                shard.in_flight.push((arrived, forwards.len() as u64));
+            if !taps.is_empty() {
+                shard.links.take(taps, packet.payload, shard.now);
+            }
+            if let (Some(arrived), false) = (arrived, copies.is_empty()) {
+                shard.in_flight.push((arrived, copies.len() as u64));
             }
         });
     }

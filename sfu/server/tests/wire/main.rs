@@ -1,0 +1,7 @@
+//! A node on real sockets, heard through its links.
+
+#![cfg(test)]
+
+mod caller;
+mod links;
+mod node;
