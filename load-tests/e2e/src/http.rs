@@ -18,6 +18,13 @@ pub struct Response {
 }
 
 impl Response {
+    /// The value of a header line.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&str> {
+        let mut lines = self.head.lines().filter_map(|line| line.split_once(':'));
+        lines.find(|(found, _)| found.eq_ignore_ascii_case(name)).map(|(_, value)| value.trim())
+    }
+
     /// The body as JSON, `Null` when it is none.
     #[must_use]
     pub fn json(&self) -> Value {

@@ -12,6 +12,7 @@
 
 pub mod caller;
 pub mod client;
+pub mod cluster;
 mod driver;
 pub mod http;
 pub mod kind;
@@ -19,6 +20,7 @@ mod network;
 pub mod peer;
 pub mod proxy;
 pub mod server;
+pub mod talk;
 pub mod token;
 pub mod tone;
 pub mod weather;

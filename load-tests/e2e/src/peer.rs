@@ -2,6 +2,7 @@
 //! byte: what it seals can be kept, sent by somebody else, or sent twice.
 
 mod description;
+mod way_back;
 
 use std::{
     io::ErrorKind,
@@ -24,6 +25,7 @@ use tungstenite::{Message, WebSocket};
 use crate::{PATIENCE, now, server::Server};
 pub use description::{Promise, fingerprint_line};
 use description::{SectionKind, describe};
+use way_back::WayBack;
 
 /// The payload type it calls Opus.
 pub const OPUS: u8 = 111;
@@ -72,6 +74,9 @@ pub struct Peer {
     pub connected: bool,
     /// The server ended the session, or the transport failed.
     pub ended: bool,
+    way_back: Option<WayBack>,
+    /// How often it took up its session again on another signal connection.
+    pub resumed: u32,
     pub signals: Vec<SignalResponse>,
     pub heard: Vec<Heard>,
     /// Every datagram that came to its media socket.
@@ -112,7 +117,7 @@ impl Peer {
         let listen = SectionKind::Listen;
         let sections = vec![listen.clone(), listen.clone(), listen, SectionKind::Data];
         let offer = describe(&sections, &local, &manner.promise.lines(&certificate));
-        let socket = open_socket(server, token, &join_request(&offer));
+        let socket = open_socket(server, token, &join_request(&offer)).expect("a WebSocket");
         let udp = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
         udp.set_read_timeout(Some(GLANCE)).expect("a socket");
         Self {
@@ -130,6 +135,8 @@ impl Peer {
             answered: 0,
             connected: false,
             ended: false,
+            way_back: None,
+            resumed: 0,
             signals: Vec::new(),
             heard: Vec::new(),
             datagrams: 0,
@@ -292,6 +299,7 @@ impl Peer {
             }
             self.read_udp();
             self.read_socket();
+            self.come_back();
             if let Some(transport) = &mut self.transport {
                 transport.handle_timeout(now());
             }
@@ -384,7 +392,11 @@ impl Peer {
                 self.sections.extend(vec![SectionKind::Listen; more]);
                 self.offer();
             }
-            signal_response::Message::Leave(_) => self.ended = true,
+            signal_response::Message::Reconnect(_) => self.resumed += 1,
+            signal_response::Message::Leave(_) => {
+                self.ended = true;
+                self.way_back = None;
+            }
             _ => {}
         }
     }
@@ -394,9 +406,10 @@ impl Peer {
         let session = sdp::Session::parse(answer.sdp.as_bytes()).expect("an answer");
         let peer = session.peer().expect("who answers");
         let candidates = session.sections.iter().flat_map(|section| &section.candidates);
-        let mut candidates = candidates.filter(|address| address.ip().is_loopback());
         if self.transport.is_none() {
-            let server = *candidates.find(|address| address.is_ipv4()).expect("a candidate");
+            let candidates = candidates.filter(|address| address.is_ipv4());
+            let server =
+                *candidates.min_by_key(|address| !address.ip().is_loopback()).expect("a candidate");
             let (role, local) = (Role::Client { server }, self.local.clone());
             // A caller opens its channels, as the server's own side does on a second connection.
             let channels = ChannelSide::Local;
@@ -421,25 +434,37 @@ fn join_request(offer: &str) -> String {
         id: 1,
         ..Default::default()
     };
-    let request = livekit::JoinRequest {
+    wrap(&livekit::JoinRequest { publisher_offer: Some(offer), ..who_asks() })
+}
+
+/// What every request to join says of the client.
+fn who_asks() -> livekit::JoinRequest {
+    livekit::JoinRequest {
         client_info: Some(livekit::ClientInfo { protocol: 17, ..Default::default() }),
         connection_settings: Some(livekit::ConnectionSettings {
             auto_subscribe: true,
             ..Default::default()
         }),
-        publisher_offer: Some(offer),
         ..Default::default()
-    };
+    }
+}
+
+fn wrap(request: &livekit::JoinRequest) -> String {
     let wrapped =
         livekit::WrappedJoinRequest { join_request: request.encode_to_vec(), ..Default::default() };
     BASE64_URL_SAFE.encode(wrapped.encode_to_vec())
 }
 
-fn open_socket(server: SocketAddr, token: &str, join_request: &str) -> WebSocket<TcpStream> {
-    let stream = TcpStream::connect(server).expect("the server listens");
+/// An error says why it couldn't be.
+fn open_socket(
+    server: SocketAddr,
+    token: &str,
+    join_request: &str,
+) -> Result<WebSocket<TcpStream>, String> {
+    let stream = TcpStream::connect(server).map_err(|error| error.to_string())?;
     stream.set_read_timeout(Some(PATIENCE)).expect("a socket");
     let url = format!("ws://{server}/rtc/v1?access_token={token}&join_request={join_request}");
-    let (socket, _) = tungstenite::client(url, stream).expect("a WebSocket");
+    let (socket, _) = tungstenite::client(url, stream).map_err(|error| error.to_string())?;
     socket.get_ref().set_read_timeout(Some(GLANCE)).expect("a socket");
-    socket
+    Ok(socket)
 }

@@ -40,6 +40,11 @@ impl Proxy {
         Self { address, connections, heads }
     }
 
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     /// Where clients reach the server through this.
     #[must_use]
     pub fn url(&self) -> String {
