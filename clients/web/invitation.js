@@ -8,7 +8,7 @@ class TokenError extends Error {
   }
 }
 
-/** Reads `/call/{room}` and `#token=…&url=…`. A token names room and person itself. */
+/** Reads `/call/{room}` or `/notes/{room}`, and `#token=…&url=…`. A token names room and person itself. */
 export function readInvitation() {
   const fragment = new URLSearchParams(location.hash.slice(1));
   const token = fragment.get('token') ?? '';
@@ -44,13 +44,13 @@ export async function admission(invitation, name) {
   return { url: answer.url, token: answer.token };
 }
 
-/** The address to share: never with a token in it. */
-export function shareLink(room) {
-  return `${location.origin}/call/${encodeURIComponent(room)}`;
+/** The address of a page to share: never with a token in it. */
+export function shareLink(room, page = 'call') {
+  return `${location.origin}/${page}/${encodeURIComponent(room)}`;
 }
 
 function roomFromPath() {
-  const name = /^\/call\/([^/]+)/.exec(location.pathname)?.[1];
+  const name = /^\/(?:call|notes)\/([^/]+)/.exec(location.pathname)?.[1];
   try {
     return name && decodeURIComponent(name);
   } catch {
@@ -58,7 +58,8 @@ function roomFromPath() {
   }
 }
 
-function claimsOf(token) {
+/** What a token says, unverified. */
+export function claimsOf(token) {
   try {
     const payload = token.split('.')[1].replaceAll('-', '+').replaceAll('_', '/');
     return JSON.parse(

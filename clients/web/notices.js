@@ -32,6 +32,11 @@ export function notify(
   announce(words);
 }
 
+/** Puts the focus where the page's main control is, rather than nowhere. */
+function rest() {
+  document.querySelector('[data-rest]')?.focus();
+}
+
 export function withdraw(id) {
   shown.get(id)?.remove();
   shown.delete(id);
@@ -45,7 +50,7 @@ function actionButton(id, { words, run }) {
   const button = create('button', { className: 'button', type: 'button' }, words);
   button.addEventListener('click', () => {
     withdraw(id);
-    byId('mute').focus();
+    rest();
     run();
   });
   return button;
@@ -60,7 +65,7 @@ function dismissButton(id) {
   );
   button.addEventListener('click', () => {
     withdraw(id);
-    byId('mute').focus();
+    rest();
   });
   return button;
 }

@@ -2,6 +2,7 @@
 
 import { byId, create } from './dom.js';
 import { icon } from './icons.js';
+import { hueOf, initials } from './person.js';
 import { t } from './text.js';
 
 // Who `POST /v1/rooms/{room}/echo` invites.
@@ -9,7 +10,6 @@ const ECHO_IDENTITY = 'echo-ada';
 const TILES_MAX = 120;
 const CROWD_FEW = 4;
 const CROWD_MANY = 16;
-const HUES = 6;
 const QUALITY_ICONS = {
   EXCELLENT: 'quality-3',
   GOOD: 'quality-2',
@@ -137,16 +137,4 @@ class Tile {
     this.#quality.title = t('qualityLabel', { quality: words });
     this.#quality.replaceChildren(icon(QUALITY_ICONS[quality]), words);
   }
-}
-
-function initials(name) {
-  const words = name.trim().split(/\s+/).filter(Boolean);
-  const letters = words.length > 1 ? [words[0], words.at(-1)] : words;
-  return letters.map((word) => [...word][0].toLocaleUpperCase()).join('');
-}
-
-function hueOf(identity) {
-  let hash = 0;
-  for (const letter of identity) hash = (hash * 31 + letter.codePointAt(0)) % 65_521;
-  return hash % HUES;
 }
