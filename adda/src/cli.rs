@@ -141,9 +141,15 @@ pub(crate) struct LoadArgs {
     /// Listeners in each room, who say nothing
     #[arg(long, default_value_t = 10)]
     pub(crate) listeners: u32,
+    /// Milliseconds of sound in a packet: 10, 20, 40 or 60
+    #[arg(long, default_value_t = 20, value_name = "MS")]
+    pub(crate) packet_ms: u32,
     /// Joins a second
     #[arg(long, default_value_t = 20.0)]
     pub(crate) rate: f64,
+    /// Fill one room after the other, instead of all with talkers first
+    #[arg(long)]
+    pub(crate) by_room: bool,
     /// Seconds between the last join and the first window
     #[arg(long, default_value_t = 3, value_name = "SECONDS")]
     pub(crate) warm_up: u64,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use load::{Options, Percentiles, Phase, Progress, Report, SignalPath, Window};
+use load::{JoinOrder, Options, Percentiles, Phase, Progress, Report, SignalPath, Window};
 use tokio::sync::watch;
 
 use crate::{cli::LoadArgs, print};
@@ -49,7 +49,9 @@ fn options(args: &LoadArgs) -> Options {
         rooms: args.rooms,
         talkers: args.talkers,
         listeners: args.listeners,
+        packet_ms: args.packet_ms,
         joins_per_second: args.rate,
+        order: if args.by_room { JoinOrder::RoomByRoom } else { JoinOrder::TalkersFirst },
         warm_up: Duration::from_secs(args.warm_up),
         window: Duration::from_secs(args.window),
         windows: args.windows,
@@ -88,6 +90,12 @@ fn in_words(report: &Report) -> String {
     }
     text.push_str(&format!("connected  {}\n", spread(&joins.connected_ms, "ms")));
     text.push_str(&format!("1st packet {}\n", spread(&joins.first_packet_ms, "ms")));
+    text.push_str(&format!(
+        "first 100  {} listeners lost {} of {} packets while the rest joined\n",
+        joins.early.listeners,
+        joins.early.packets_lost,
+        joins.early.packets_lost + joins.early.packets_delivered
+    ));
     if let Some(server) = &joins.server {
         text.push_str(&format!(
             "server     {:.2} ms of CPU a join, {:.1} kB a listener\n",

@@ -23,7 +23,7 @@ use voice::Voice;
 
 use crate::{
     clock,
-    limits::{JOIN_TIMEOUT, PACKET_INTERVAL, PING_INTERVAL, REPORT_INTERVAL},
+    limits::{JOIN_TIMEOUT, PING_INTERVAL, REPORT_INTERVAL},
     options::SignalPath,
     random, token,
     worker::Crew,
@@ -36,6 +36,8 @@ pub(crate) struct Recruit {
     pub(crate) part: Part,
     /// Counts those with the same part in a room, from zero.
     pub(crate) number: u32,
+    /// One of the first, who are asked what they lost while the rest joined.
+    pub(crate) is_early: bool,
 }
 
 /// What a caller does in its room.
@@ -86,7 +88,7 @@ struct Caller<'a> {
 impl<'a> Caller<'a> {
     async fn join(crew: &'a Crew, recruit: &Recruit, started: Instant) -> anyhow::Result<Self> {
         let options = &crew.options;
-        let Recruit { room, part, number } = recruit;
+        let Recruit { room, part, number, is_early: _ } = recruit;
         let identity = match part {
             Part::Talker => format!("talker-{number}"),
             Part::Listener => format!("listener-{number}"),
@@ -108,7 +110,7 @@ impl<'a> Caller<'a> {
             SignalPath::OneConnection => None,
             SignalPath::TwoConnections => Some(Connection::new(ChannelSide::Remote)?),
         };
-        let hearing = Hearing::new(crew, hears, started)?;
+        let hearing = Hearing::new(crew, recruit, started)?;
         Ok(Self {
             crew,
             part: *part,
@@ -126,8 +128,9 @@ impl<'a> Caller<'a> {
     /// Lives on until the session is lost.
     async fn stay(&mut self) -> anyhow::Result<()> {
         let mut ping = time::interval(PING_INTERVAL);
-        let mut report = time::interval_at(Instant::now() + offset()?, REPORT_INTERVAL);
-        let mut pace = time::interval_at(Instant::now() + offset()?, PACKET_INTERVAL);
+        let packet = self.crew.options.packet_interval();
+        let mut report = time::interval_at(Instant::now() + offset(packet)?, REPORT_INTERVAL);
+        let mut pace = time::interval_at(Instant::now() + offset(packet)?, packet);
         pace.set_missed_tick_behavior(MissedTickBehavior::Burst);
         loop {
             let wake = self.settle()?;
@@ -296,7 +299,7 @@ async fn sleep_until(wake: Option<Instant>) {
 }
 
 /// Callers that started together don't go on in step.
-fn offset() -> anyhow::Result<Duration> {
+fn offset(packet: Duration) -> anyhow::Result<Duration> {
     let [random] = random::bytes()?;
-    Ok(PACKET_INTERVAL * u32::from(random) / 256)
+    Ok(packet * u32::from(random) / 256)
 }

@@ -14,7 +14,7 @@ use proto::rtp::SeqNo;
 
 use crate::{
     limits::{CAUSES_MAX, LATE_AFTER},
-    report::Percentiles,
+    report::{Early, Percentiles},
 };
 
 /// Counts that only grow; any thread may look at them.
@@ -45,7 +45,7 @@ pub(crate) struct Ledger {
     late: u64,
     sent: u64,
     delivered: u64,
-    listeners: Vec<Losses>,
+    listeners: Vec<Listener>,
 }
 
 /// What one listener got in this window.
@@ -53,6 +53,11 @@ pub(crate) struct Ledger {
 pub(crate) struct Losses {
     delivered: u64,
     skipped: u64,
+}
+
+struct Listener {
+    is_early: bool,
+    losses: Losses,
 }
 
 /// Names a listener of one ledger.
@@ -74,6 +79,8 @@ pub(crate) struct Arrivals {
     pub(crate) connected: Histogram<u64>,
     pub(crate) first_packet: Histogram<u64>,
     pub(crate) failures: BTreeMap<String, u64>,
+    /// Holds until the first window is cut.
+    pub(crate) early: Early,
 }
 
 /// Follows the sequence numbers of one stream.
@@ -103,8 +110,8 @@ impl Ledger {
         }
     }
 
-    pub(crate) fn add_listener(&mut self) -> ListenerId {
-        self.listeners.push(Losses::default());
+    pub(crate) fn add_listener(&mut self, is_early: bool) -> ListenerId {
+        self.listeners.push(Listener { is_early, losses: Losses::default() });
         ListenerId(self.listeners.len() - 1)
     }
 
@@ -147,7 +154,8 @@ impl Ledger {
         count(&self.totals.delivered);
         self.one_way.saturating_record(micros(one_way));
         self.late += u64::from(one_way > LATE_AFTER);
-        let Some(losses) = self.listeners.get_mut(listener.0) else { return };
+        let Some(listener) = self.listeners.get_mut(listener.0) else { return };
+        let losses = &mut listener.losses;
         losses.delivered += 1;
         let step = sequence.since(stream.highest);
         if step > 0 {
@@ -162,8 +170,8 @@ impl Ledger {
     /// Ends a window and starts the next.
     pub(crate) fn cut(&mut self) -> Cut {
         let mut loss = fractions();
-        for losses in &mut self.listeners {
-            let Losses { delivered, skipped } = std::mem::take(losses);
+        for listener in &mut self.listeners {
+            let Losses { delivered, skipped } = std::mem::take(&mut listener.losses);
             // One that heard nothing at all has lost everything.
             let lost = (skipped * 100_000).checked_div(delivered + skipped).unwrap_or(100_000);
             loss.saturating_record(lost);
@@ -183,7 +191,17 @@ impl Ledger {
             connected: self.connected.clone(),
             first_packet: self.first_packet.clone(),
             failures: self.failures.clone(),
+            early: self.early(),
         }
+    }
+
+    fn early(&self) -> Early {
+        let early = self.listeners.iter().filter(|listener| listener.is_early);
+        early.fold(Early::default(), |sum, listener| Early {
+            listeners: sum.listeners + 1,
+            packets_delivered: sum.packets_delivered + listener.losses.delivered,
+            packets_lost: sum.packets_lost + listener.losses.skipped,
+        })
     }
 }
 
@@ -204,7 +222,12 @@ impl Cut {
 
 impl Arrivals {
     pub(crate) fn empty() -> Self {
-        Self { connected: microseconds(), first_packet: microseconds(), failures: BTreeMap::new() }
+        Self {
+            connected: microseconds(),
+            first_packet: microseconds(),
+            failures: BTreeMap::new(),
+            early: Early::default(),
+        }
     }
 
     pub(crate) fn add(&mut self, other: Self) -> anyhow::Result<()> {
@@ -213,6 +236,9 @@ impl Arrivals {
         for (cause, count) in other.failures {
             *self.failures.entry(cause).or_default() += count;
         }
+        self.early.listeners += other.early.listeners;
+        self.early.packets_delivered += other.early.packets_delivered;
+        self.early.packets_lost += other.early.packets_lost;
         Ok(())
     }
 }
@@ -268,7 +294,7 @@ mod tests {
     #[test]
     fn what_a_stream_skips_is_lost_and_what_overtakes_is_not() {
         let mut ledger = Ledger::new(Arc::default());
-        let listener = ledger.add_listener();
+        let listener = ledger.add_listener(false);
         deliver(&mut ledger, listener, &[65_534, 65_535, 1, 0, 2, 5]);
         let cut = ledger.cut();
         assert_eq!(cut.delivered, 6);
@@ -277,10 +303,20 @@ mod tests {
     }
 
     #[test]
+    fn what_the_first_callers_lost_is_told_apart() {
+        let mut ledger = Ledger::new(Arc::default());
+        let (early, late) = (ledger.add_listener(true), ledger.add_listener(false));
+        deliver(&mut ledger, early, &[1, 2, 4]);
+        deliver(&mut ledger, late, &[1, 9]);
+        let heard = Early { listeners: 1, packets_delivered: 3, packets_lost: 1 };
+        assert_eq!(ledger.arrivals().early, heard);
+    }
+
+    #[test]
     fn one_who_hears_nothing_has_lost_everything() {
         let mut ledger = Ledger::new(Arc::default());
-        let heard = ledger.add_listener();
-        ledger.add_listener();
+        let heard = ledger.add_listener(false);
+        ledger.add_listener(false);
         deliver(&mut ledger, heard, &[1, 2, 3]);
         let loss = percentiles(&ledger.cut().loss);
         assert_eq!(loss.count, 2);
@@ -291,7 +327,7 @@ mod tests {
     #[test]
     fn late_packets_are_counted_and_a_cut_starts_anew() {
         let mut ledger = Ledger::new(Arc::default());
-        let listener = ledger.add_listener();
+        let listener = ledger.add_listener(false);
         let mut stream = ledger.open_stream(SeqNo(1));
         for (sequence, millis) in [(1, 59), (2, 61), (3, 500)] {
             let one_way = Duration::from_millis(millis);

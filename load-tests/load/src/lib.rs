@@ -17,6 +17,6 @@ mod run;
 mod token;
 mod worker;
 
-pub use options::{InvalidOptions, Options, SignalPath};
-pub use report::{Joins, Percentiles, Report, ServerJoining, ServerUse, Window, Workload};
+pub use options::{InvalidOptions, JoinOrder, Options, SignalPath};
+pub use report::{Early, Joins, Percentiles, Report, ServerJoining, ServerUse, Window, Workload};
 pub use run::{Phase, Progress, run};

@@ -10,10 +10,10 @@ pub(crate) const SETTLE_TIMEOUT: Duration = Duration::from_secs(30);
 pub(crate) const PING_INTERVAL: Duration = Duration::from_secs(5);
 /// Between two RTCP reports of a caller.
 pub(crate) const REPORT_INTERVAL: Duration = Duration::from_secs(1);
-/// One packet of sound.
-pub(crate) const PACKET_INTERVAL: Duration = Duration::from_millis(20);
-/// Its length on a 48 kHz clock.
-pub(crate) const PACKET_UNITS: u32 = 960;
+/// Units of the RTP clock in a millisecond, whatever Opus is sampled at (RFC 7587 §4.1).
+pub(crate) const UNITS_PER_MS: u32 = 48;
+/// The first so many callers are asked what they lost while the rest joined.
+pub(crate) const EARLY_CALLERS: u64 = 100;
 /// Opus at 48 kbit/s, the default of LiveKit's JavaScript SDK.
 pub(crate) const PAYLOAD_BYTES: usize = 120;
 /// A packet that needed longer is late: three packets of jitter buffer would have run dry.

@@ -16,8 +16,11 @@ pub struct Options {
     pub talkers: u32,
     /// Hear every talker of their room, and publish nothing. In each room.
     pub listeners: u32,
-    /// Pace of joining, talkers first.
+    /// Sound in one packet, in milliseconds.
+    pub packet_ms: u32,
+    /// Pace of joining.
     pub joins_per_second: f64,
+    pub order: JoinOrder,
     /// Between the last join and the first window.
     pub warm_up: Duration,
     /// Length of one window of measurement.
@@ -28,6 +31,16 @@ pub struct Options {
     pub threads: usize,
     /// The server's process, if it runs on this machine: its CPU time and memory are reported.
     pub server_pid: Option<u32>,
+}
+
+/// Who joins first.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum JoinOrder {
+    /// The talkers of all rooms, then the listeners: what a listener costs can be told apart.
+    #[default]
+    TalkersFirst,
+    /// Room by room: the first rooms talk while the others fill.
+    RoomByRoom,
 }
 
 /// How callers signal.
@@ -49,6 +62,8 @@ pub enum InvalidOptions {
     Nothing,
     #[error("at most {SECTIONS_MAX} talkers fit one room")]
     Talkers,
+    #[error("a packet must hold 10, 20, 40 or 60 ms of sound")]
+    Packet,
     #[error("the pace must be a positive number of joins per second")]
     Pace,
 }
@@ -62,11 +77,17 @@ impl Options {
             Err(InvalidOptions::Nothing)
         } else if self.talkers > SECTIONS_MAX {
             Err(InvalidOptions::Talkers)
+        } else if ![10, 20, 40, 60].contains(&self.packet_ms) {
+            Err(InvalidOptions::Packet)
         } else if !(self.joins_per_second.is_finite() && self.joins_per_second > 0.0) {
             Err(InvalidOptions::Pace)
         } else {
             Ok(())
         }
+    }
+
+    pub(crate) fn packet_interval(&self) -> Duration {
+        Duration::from_millis(self.packet_ms.into())
     }
 
     /// Talker-to-listener streams that there should be.

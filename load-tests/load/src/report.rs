@@ -42,8 +42,18 @@ pub struct Joins {
     /// Talker-to-listener streams that carried a packet before the first window.
     pub streams_heard: u64,
     pub streams_wanted: u64,
-    /// While the listeners joined.
+    /// What the first hundred callers lost while the rest joined.
+    pub early: Early,
+    /// While the listeners joined, or everybody did when rooms joined one by one.
     pub server: Option<ServerJoining>,
+}
+
+/// What the listeners among the first hundred callers heard until everybody had joined.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+pub struct Early {
+    pub listeners: u64,
+    pub packets_delivered: u64,
+    pub packets_lost: u64,
 }
 
 /// What the listeners' joining cost the server.

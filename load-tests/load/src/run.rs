@@ -1,6 +1,6 @@
 //! A whole run: everybody joins, windows are measured, everybody leaves.
 
-use std::{sync::Arc, time::Duration};
+use std::{ops::Range, sync::Arc, time::Duration};
 
 use anyhow::Context;
 use sfu_rtc::Certificate;
@@ -13,8 +13,8 @@ use crate::{
     caller::{Part, Recruit},
     clock::Clock,
     ledger::{Arrivals, Cut, Totals, percentiles, read},
-    limits::{PACKET_INTERVAL, PAYLOAD_BYTES, SETTLE_TIMEOUT},
-    options::{Options, SignalPath},
+    limits::{EARLY_CALLERS, PAYLOAD_BYTES, SETTLE_TIMEOUT},
+    options::{JoinOrder, Options, SignalPath},
     process::{Process, Usage},
     random,
     report::{Joins, Report, ServerJoining, ServerUse, Window, Workload},
@@ -77,6 +77,14 @@ pub async fn run(options: Options, progress: watch::Sender<Progress>) -> anyhow:
     Ok(report)
 }
 
+/// Who has been called up so far.
+struct Roll {
+    /// What this run's rooms are called, before their number.
+    name: String,
+    pace: time::Interval,
+    recruited: u64,
+}
+
 struct Run {
     options: Arc<Options>,
     workers: Vec<Worker>,
@@ -99,32 +107,40 @@ impl Run {
         Ok(Self { workers: workers.collect::<Result<_, _>>()?, options, totals, server, progress })
     }
 
-    /// Lets everybody join at the pace, talkers before listeners, and waits until they hear.
+    /// Lets everybody join at the pace, and waits until they hear.
     async fn join(&self) -> anyhow::Result<Joins> {
         let name = format!("load-{}", random::text::<4>()?);
         let mut pace = time::interval(Duration::from_secs_f64(1.0 / self.options.joins_per_second));
         pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut recruited = 0;
-        for number in 0..self.options.talkers {
-            for room in 0..self.options.rooms {
-                self.recruit(&mut pace, &mut recruited, (&name, room), Part::Talker, number)
-                    .await?;
+        let mut roll = Roll { name, pace, recruited: 0 };
+        let everywhere = 0..self.options.rooms;
+        let before = match self.options.order {
+            JoinOrder::TalkersFirst => {
+                self.recruit_all(&mut roll, everywhere.clone(), Part::Talker).await?;
+                self.settle(roll.recruited, 0).await;
+                let before = self.server_usage()?;
+                self.recruit_all(&mut roll, everywhere, Part::Listener).await?;
+                before
             }
-        }
-        self.settle(recruited, 0).await;
-        let before = self.server_usage()?;
-        for number in 0..self.options.listeners {
-            for room in 0..self.options.rooms {
-                self.recruit(&mut pace, &mut recruited, (&name, room), Part::Listener, number)
-                    .await?;
+            JoinOrder::RoomByRoom => {
+                let before = self.server_usage()?;
+                for room in everywhere {
+                    self.recruit_all(&mut roll, room..room + 1, Part::Talker).await?;
+                    self.recruit_all(&mut roll, room..room + 1, Part::Listener).await?;
+                }
+                before
             }
-        }
-        self.settle(recruited, self.options.streams()).await;
+        };
+        self.settle(roll.recruited, self.options.streams()).await;
         let after = self.server_usage()?;
         let arrivals = self.arrivals().await?;
-        let listeners = u64::from(self.options.listeners) * u64::from(self.options.rooms);
+        let counted = match self.options.order {
+            JoinOrder::TalkersFirst => u64::from(self.options.listeners),
+            JoinOrder::RoomByRoom => u64::from(self.options.listeners + self.options.talkers),
+        };
+        let counted = counted * u64::from(self.options.rooms);
         Ok(Joins {
-            wanted: recruited,
+            wanted: roll.recruited,
             joined: read(&self.totals.joined),
             failed: read(&self.totals.failed),
             failures: arrivals.failures,
@@ -132,24 +148,35 @@ impl Run {
             first_packet_ms: percentiles(&arrivals.first_packet),
             streams_heard: read(&self.totals.streams),
             streams_wanted: self.options.streams(),
-            server: before.zip(after).map(|(before, after)| joining(before, after, listeners)),
+            early: arrivals.early,
+            server: before.zip(after).map(|(before, after)| joining(before, after, counted)),
         })
     }
 
-    async fn recruit(
+    /// Recruits all who have this part in these rooms, a round of the rooms at a time.
+    async fn recruit_all(
         &self,
-        pace: &mut time::Interval,
-        recruited: &mut u64,
-        (name, room): (&str, u32),
+        roll: &mut Roll,
+        rooms: Range<u32>,
         part: Part,
-        number: u32,
     ) -> anyhow::Result<()> {
-        pace.tick().await;
-        self.tell(Phase::Joining);
-        let worker = usize::try_from(*recruited)? % self.workers.len();
-        let worker = self.workers.get(worker).context("no threads")?;
-        *recruited += 1;
-        worker.recruit(Recruit { room: format!("{name}-{room}"), part, number }).await
+        let count = match part {
+            Part::Talker => self.options.talkers,
+            Part::Listener => self.options.listeners,
+        };
+        for number in 0..count {
+            for room in rooms.clone() {
+                roll.pace.tick().await;
+                self.tell(Phase::Joining);
+                let worker = usize::try_from(roll.recruited)? % self.workers.len();
+                let worker = self.workers.get(worker).context("no threads")?;
+                let is_early = roll.recruited < EARLY_CALLERS;
+                let room = format!("{}-{room}", roll.name);
+                worker.recruit(Recruit { room, part, number, is_early }).await?;
+                roll.recruited += 1;
+            }
+        }
+        Ok(())
     }
 
     /// Waits until `callers` have joined or failed and `streams` are heard; not for ever.
@@ -247,7 +274,7 @@ fn workload(options: &Options) -> Workload {
         SignalPath::OneConnection => "/rtc/v1",
         SignalPath::TwoConnections => "/rtc",
     };
-    let per_second = Duration::from_secs(1).as_millis() / PACKET_INTERVAL.as_millis();
+    let per_second = 1_000 / options.packet_ms.max(1);
     Workload {
         url: options.url.clone(),
         path: path.to_owned(),
@@ -256,7 +283,7 @@ fn workload(options: &Options) -> Workload {
         listeners_per_room: options.listeners,
         joins_per_second: options.joins_per_second,
         payload_bytes: PAYLOAD_BYTES,
-        packets_per_second_and_talker: u32::try_from(per_second).unwrap_or_default(),
+        packets_per_second_and_talker: per_second,
     }
 }
 

@@ -8,7 +8,7 @@ use proto::{
 };
 use tokio::time::Instant;
 
-use super::descriptions::CNAME;
+use super::{Part, Recruit, descriptions::CNAME};
 use crate::{
     ledger::{ListenerId, Stream},
     limits::SECTIONS_MAX,
@@ -27,9 +27,11 @@ pub(super) struct Hearing {
 }
 
 impl Hearing {
-    pub(super) fn new(crew: &Crew, hears: bool, started: Instant) -> anyhow::Result<Self> {
+    pub(super) fn new(crew: &Crew, recruit: &Recruit, started: Instant) -> anyhow::Result<Self> {
+        let is_early = recruit.is_early;
+        let hears = recruit.part == Part::Listener;
         Ok(Self {
-            listener: hears.then(|| crew.ledger.borrow_mut().add_listener()),
+            listener: hears.then(|| crew.ledger.borrow_mut().add_listener(is_early)),
             ssrc: u32::from_be_bytes(random::bytes()?),
             started,
             streams: BTreeMap::new(),

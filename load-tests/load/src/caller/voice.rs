@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     clock,
-    limits::{PACKET_UNITS, PAYLOAD_BYTES},
+    limits::{PAYLOAD_BYTES, UNITS_PER_MS},
     random,
     worker::Crew,
 };
@@ -60,7 +60,7 @@ impl Voice {
         }
         self.index += 1;
         self.packets = self.packets.wrapping_add(1);
-        self.timestamp = self.timestamp.plus(PACKET_UNITS);
+        self.timestamp = self.timestamp.plus(crew.options.packet_ms * UNITS_PER_MS);
     }
 
     /// A compound with a sender report.
