@@ -3,7 +3,10 @@
 //! The driver is `adda load`, one process of real callers. Figures land in `docs/benchmarks`: the
 //! baseline that a commit's change is read against. Nothing here passes or fails by the clock.
 
+mod capacity;
+mod delay;
 mod plot;
+mod profile;
 mod server;
 mod workload;
 
@@ -29,8 +32,6 @@ const LISTENERS: [Workload; 4] = [
 /// Small rooms that multiply.
 const ROOMS: [Workload; 3] =
     [Workload::new(1, 1, 5), Workload::new(20, 1, 5), Workload::new(200, 1, 5)];
-/// Two thousand participants in one process, joining at a hundred a second.
-const CAPACITY: Workload = Workload::new(200, 1, 9).joining_at(100);
 
 /// Ours against the rival, workload by workload.
 pub(crate) fn compare(workspace: &Workspace, report: &mut Report) -> Result<()> {
@@ -75,13 +76,9 @@ pub(crate) fn curve(workspace: &Workspace, report: &mut Report) -> Result<()> {
     save(workspace, report, "curve.json", &Value::Array(rows.collect()))
 }
 
-/// Two thousand participants, and whether the first noticed the rest.
-pub(crate) fn capacity(workspace: &Workspace, report: &mut Report) -> Result<()> {
-    let ours = server::ours(workspace)?;
-    let measured = measure(workspace, &ours, &CAPACITY)?;
-    report.line(&format!("{CAPACITY}: {measured}"));
-    save(workspace, report, "capacity.json", &measured.to_json())
-}
+pub(crate) use capacity::run as capacity;
+pub(crate) use delay::run as delay;
+pub(crate) use profile::run as profile;
 
 fn measure(workspace: &Workspace, server: &Server, workload: &Workload) -> Result<Measured> {
     let running = server.start()?;

@@ -20,7 +20,9 @@ cargo xtask setup   install what the tests need (Debian as root; elsewhere: say 
 cargo xtask test    setup, check, release build, end-to-end tests: all there is
 cargo xtask bench   the cost of forwarding, beside LiveKit's server under the same load
 cargo xtask bench curve      … over listeners and rooms
-cargo xtask bench capacity   … with two thousand participants";
+cargo xtask bench capacity   … with two thousand participants, who come and go twice
+cargo xtask bench delay      … and how long packets stay as a core gets busier
+cargo xtask bench profile    … as a flame graph";
 
 fn main() -> ExitCode {
     let mut report = Report::new(Box::new(stdout()), env::var_os("CI").is_some());
@@ -33,6 +35,8 @@ fn main() -> ExitCode {
         ["bench"] => bench::compare,
         ["bench", "curve"] => bench::curve,
         ["bench", "capacity"] => bench::capacity,
+        ["bench", "delay"] => bench::delay,
+        ["bench", "profile"] => bench::profile,
         [] | ["help" | "--help" | "-h"] => {
             report.line(USAGE);
             return ExitCode::SUCCESS;

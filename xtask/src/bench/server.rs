@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    io::{Read as _, Write as _},
     net::TcpStream,
     path::PathBuf,
     process::{Child, Command, Stdio},
@@ -120,13 +121,47 @@ impl Server {
 }
 
 #[expect(clippy::disallowed_methods, reason = "another process tells nobody that it listens")]
-fn pause() {
+pub(super) fn pause() {
     thread::sleep(Duration::from_millis(100));
+}
+
+/// What a process holds.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Held {
+    pub(super) memory_mb: f64,
+    pub(super) descriptors: usize,
 }
 
 impl Running {
     pub(super) fn pid(&self) -> u32 {
         self.0.id()
+    }
+
+    pub(super) fn held(&self) -> Result<Held> {
+        let directory = PathBuf::from(format!("/proc/{}", self.pid()));
+        let status = fs::read_to_string(directory.join("status"))?;
+        let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let kilobytes = resident.and_then(|text| text.split_whitespace().next());
+        let kilobytes: f64 = kilobytes.context("no VmRSS")?.parse()?;
+        let descriptors = fs::read_dir(directory.join("fd"))?.count();
+        Ok(Held { memory_mb: kilobytes / 1024.0, descriptors })
+    }
+}
+
+impl Server {
+    /// The sum of a metric over its labels, or of the buckets up to each bound.
+    pub(super) fn metric(&self, name: &str) -> Result<Vec<(String, f64)>> {
+        let mut socket = TcpStream::connect(("127.0.0.1", self.port))?;
+        socket.write_all(b"GET /metrics HTTP/1.1\r\nHost: bench\r\nConnection: close\r\n\r\n")?;
+        let mut page = String::new();
+        socket.read_to_string(&mut page)?;
+        let lines = page.lines().filter_map(|line| line.strip_prefix(name));
+        let samples = lines.filter_map(|line| {
+            let (labels, value) = line.rsplit_once(' ')?;
+            (labels.is_empty() || labels.starts_with('{'))
+                .then(|| Some((labels.to_owned(), value.parse().ok()?)))?
+        });
+        Ok(samples.collect())
     }
 }
 

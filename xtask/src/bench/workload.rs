@@ -15,11 +15,25 @@ pub(super) struct Workload {
     talkers: u32,
     listeners: u32,
     joins_per_second: u32,
+    order: Order,
+}
+
+/// Who joins first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Order {
+    TalkersFirst,
+    RoomByRoom,
 }
 
 impl Workload {
     pub(super) const fn new(rooms: u32, talkers: u32, listeners: u32) -> Self {
-        Self { rooms, talkers, listeners, joins_per_second: 20 }
+        let order = Order::TalkersFirst;
+        Self { rooms, talkers, listeners, joins_per_second: 20, order }
+    }
+
+    /// The first rooms talk while the others fill.
+    pub(super) const fn room_by_room(self) -> Self {
+        Self { order: Order::RoomByRoom, ..self }
     }
 
     pub(super) const fn joining_at(self, joins_per_second: u32) -> Self {
@@ -44,9 +58,11 @@ impl Workload {
         ];
         let numbers =
             numbers.iter().flat_map(|(flag, number)| [(*flag).to_owned(), number.to_string()]);
+        let order = (self.order == Order::RoomByRoom).then_some("--by-room");
         let output = Command::new(driver(workspace))
             .args(["load", "-o", "json", "--url", &server.url, "--secret", server.secret])
             .args(numbers)
+            .args(order)
             .output()
             .context("adda load")?;
         let said = String::from_utf8_lossy(&output.stderr);
@@ -79,6 +95,9 @@ pub(super) struct Measured {
     memory_mb: f64,
     joined: f64,
     streams_missing: f64,
+    /// Packets that listeners among the first hundred callers lost while the rest joined.
+    early_lost: f64,
+    pub(super) server_cpu: f64,
     driver_cpu: f64,
 }
 
@@ -104,6 +123,8 @@ impl Measured {
             memory_mb: median(&["server", "memory_bytes"])? / 1e6,
             joined: count("joined"),
             streams_missing: count("streams_wanted") - count("streams_heard"),
+            early_lost: figure(joins, &["early", "packets_lost"]).unwrap_or_default(),
+            server_cpu: median(&["server", "cpu"])?,
             driver_cpu: median(&["driver_cpu"])?,
         })
     }
@@ -126,6 +147,8 @@ impl Measured {
             "memory_mb": round(self.memory_mb),
             "joined": self.joined,
             "streams_missing": self.streams_missing,
+            "packets_lost_by_the_first_hundred_while_joining": self.early_lost,
+            "server_cpu": round(self.server_cpu),
             "driver_cpu": round(self.driver_cpu),
         })
     }
@@ -136,7 +159,7 @@ fn figure(report: &Value, path: &[&str]) -> Option<f64> {
     path.iter().try_fold(report, |value, key| value.get(key))?.as_f64()
 }
 
-fn round(number: f64) -> f64 {
+pub(super) fn round(number: f64) -> f64 {
     (number * 1000.0).round() / 1000.0
 }
 
@@ -145,14 +168,15 @@ impl fmt::Display for Measured {
         write!(
             f,
             "{:.2} µs a packet, one way {:.2} / {:.2} ms (p50, p99), {:.3} % lost, {:.2} ms a join, \
-             {:.0} kB a listener, {:.0} MB",
+             {:.0} kB a listener, {:.0} MB, {:.0} % of a core",
             self.cpu_us_per_packet,
             self.one_way_p50_ms,
             self.one_way_p99_ms,
             self.loss_percent,
             self.cpu_ms_per_join,
             self.memory_kb_per_listener,
-            self.memory_mb
+            self.memory_mb,
+            self.server_cpu * 100.0
         )
     }
 }
@@ -186,7 +210,7 @@ mod tests {
     fn the_median_window_is_what_is_kept() {
         let window = |us: f64| {
             json!({
-                "server": { "cpu_us_per_packet": us, "memory_bytes": 2e6 }, "driver_cpu": 0.5,
+                "server": { "cpu_us_per_packet": us, "cpu": 0.1, "memory_bytes": 2e6 }, "driver_cpu": 0.5,
                 "one_way_ms": { "p50": 1.0, "p99": 2.0 }, "loss_percent": 0.0,
             })
         };
