@@ -29,8 +29,22 @@ const PERMISSIONS_POLICY: HeaderName = HeaderName::from_static("permissions-poli
 
 /// `GET /call/{room}`: the call page, the same for every room.
 pub(crate) async fn call(Path(room): Path<String>, headers: HeaderMap) -> Response {
+    page_of_room("call.html", &room, &headers)
+}
+
+/// `GET /notes/{room}`: the page of a room's voice notes.
+pub(crate) async fn notes(Path(room): Path<String>, headers: HeaderMap) -> Response {
+    page_of_room("notes.html", &room, &headers)
+}
+
+/// `GET /admin`: the page for operators. What it shows depends on the token it is given.
+pub(crate) async fn admin(headers: HeaderMap) -> Response {
+    file("admin.html", &headers)
+}
+
+fn page_of_room(name: &str, room: &str, headers: &HeaderMap) -> Response {
     match room.parse::<RoomName>() {
-        Ok(_room) => file("call.html", &headers),
+        Ok(_room) => file(name, headers),
         Err(_) => not_found(),
     }
 }

@@ -31,13 +31,15 @@ pub(crate) fn build(app: Arc<App>, health: Health, registry: Arc<Registry>) -> R
         .route("/rtc/v1", get(rtc::connect_v1))
         .route("/rtc/v1/validate", get(rtc::validate_v1))
         .route("/twirp/{*rest}", any(twirp::call));
-    let mut own = Router::new().route("/", get(root));
+    let mut own = Router::new()
+        .route("/", get(root))
+        .route("/call/{room}", get(pages::call))
+        .route("/notes/{room}", get(pages::notes))
+        .route("/admin", get(pages::admin))
+        .route("/assets/{file}", get(pages::asset));
     if app.dev.is_some() {
         open_to_any_page = open_to_any_page.route("/v1/rooms/{room}/echo", post(echo::invite));
-        own = own
-            .route("/dev/token", post(dev::token))
-            .route("/call/{room}", get(pages::call))
-            .route("/assets/{file}", get(pages::asset));
+        own = own.route("/dev/token", post(dev::token));
     }
     Router::new()
         .merge(open_to_any_page.layer(cors()))
