@@ -2,8 +2,6 @@
 
 use std::num::TryFromIntError;
 
-use proto::ids::InvalidName;
-
 /// The store failed, or holds what it can't hold.
 #[derive(Debug, thiserror::Error)]
 pub enum DatabaseError {
@@ -17,6 +15,8 @@ pub enum DatabaseError {
     Late,
     #[error("the database holds {0} that breaks the rules")]
     Content(&'static str),
+    #[error("the database holds as many {0} as it may")]
+    Full(&'static str),
 }
 
 /// PostgreSQL's classes for "not now": connections, resources, lost races, shutdown, a standby.
@@ -32,7 +32,7 @@ impl DatabaseError {
     pub fn is_unavailable(&self) -> bool {
         match self {
             Self::Late => true,
-            Self::Url | Self::Content(_) => false,
+            Self::Url | Self::Content(_) | Self::Full(_) => false,
             Self::Store(error) | Self::Migration(sqlx::migrate::MigrateError::Execute(error)) => {
                 is_unavailable(error)
             }
@@ -60,12 +60,6 @@ fn is_unavailable(error: &sqlx::Error) -> bool {
         | sqlx::Error::PoolClosed
         | sqlx::Error::WorkerCrashed => true,
         _ => false,
-    }
-}
-
-impl From<InvalidName> for DatabaseError {
-    fn from(_: InvalidName) -> Self {
-        Self::Content("a name")
     }
 }
 

@@ -1,4 +1,4 @@
-//! What must be found again, in SQL: who owns which room under which epoch.
+//! What must be found again, in SQL: rooms and their epochs, recordings, voice notes.
 //!
 //! One machine keeps it in SQLite, a pool in PostgreSQL; the contract in `tests/contract` holds for
 //! both. This is the only crate that names sqlx. It reads no clock: time comes in as an argument,
@@ -12,9 +12,12 @@
 //! - Every call ends within five seconds. One that ended with an error may have happened.
 
 mod error;
+mod ids;
 mod limits;
 mod metrics;
 mod migrations;
+mod notes;
+mod recordings;
 mod rooms;
 mod store;
 
@@ -25,6 +28,12 @@ use tokio::time::timeout;
 
 pub use self::{
     error::DatabaseError,
+    ids::{InvalidId, NoteId, RecordingId},
+    notes::{NewNote, Note, NoteCompletion, NoteCreation, NoteMeta, NoteReady, NoteStatus},
+    recordings::{
+        Gap, NewRecording, Recording, RecordingCreation, RecordingJob, RecordingStatus, Renewal,
+        TrackRow,
+    },
     rooms::{Claim, SavedRoom},
 };
 use self::{limits::CALL_TIME, metrics::Metrics, store::Store};

@@ -17,3 +17,12 @@ pub(crate) const MIGRATION_TIME: Duration = Duration::from_secs(60);
 
 /// A transaction whose node fell silent gives its locks back, so that others can claim rooms.
 pub(crate) const SILENT_TRANSACTION_TIME: Duration = Duration::from_secs(2);
+
+/// Rows of one page of a listing.
+pub(crate) const PAGE_MAX: u32 = 200;
+
+/// Tracks of one recording: a hundred people who each come back a hundred times.
+pub(crate) const TRACKS_MAX: u64 = 10_000;
+
+/// Voice notes that one person may be uploading to a room at once. More is a script gone wrong.
+pub(crate) const UPLOADS_MAX: u64 = 100;

@@ -7,7 +7,7 @@ use proto::{
 
 use crate::{
     Database, DatabaseError,
-    store::{Row, Value},
+    store::{Row, Value, integer},
 };
 
 /// What came of claiming a room.
@@ -61,9 +61,9 @@ impl Database {
             if let Some(held) = self.look_up(room).await?.filter(|held| held.epoch > above) {
                 return Ok(Claim::Held(held));
             }
-            let above = integer(above)?;
+            let above = integer(above.0)?;
             let mut transaction = self.store.begin().await?;
-            let next = transaction.row(NEXT_EPOCH, &[Value::Integer(above)]).await?;
+            let next = transaction.row(NEXT_EPOCH, &[above]).await?;
             let next = next.ok_or(DatabaseError::Content("no epoch"))?;
             let boot = owner.boot.to_string();
             let values = [
@@ -71,10 +71,10 @@ impl Database {
                 Value::Text(owner.node.as_str()),
                 Value::Text(&boot),
                 Value::Integer(next.get("last")?),
-                Value::Integer(above),
+                above,
             ];
             if transaction.change(CLAIM, &values).await? == 1 {
-                let epoch = epoch_of(&next, "last")?;
+                let epoch = Epoch(next.integer("last")?);
                 transaction.commit().await?;
                 return Ok(Claim::Granted(epoch));
             }
@@ -103,8 +103,7 @@ impl Database {
         settings: &[u8],
     ) -> Result<(), DatabaseError> {
         self.call(async {
-            let epoch = Value::Integer(integer(epoch)?);
-            let values = [Value::Text(room.as_str()), epoch, Value::Bytes(settings)];
+            let values = [Value::Text(room.as_str()), integer(epoch.0)?, Value::Bytes(settings)];
             self.store.change(SAVE, &values).await.map(drop)
         })
         .await
@@ -127,7 +126,7 @@ impl Database {
         epoch: Epoch,
     ) -> Result<(), DatabaseError> {
         self.call(async {
-            let values = [Value::Text(room.as_str()), Value::Integer(integer(epoch)?)];
+            let values = [Value::Text(room.as_str()), integer(epoch.0)?];
             self.store.change(statement, &values).await.map(drop)
         })
         .await
@@ -163,22 +162,11 @@ impl Database {
 }
 
 fn saved_room_of(row: &Row) -> Result<SavedRoom, DatabaseError> {
-    let name: String = row.get("name")?;
-    let (room, placement) = (name.parse()?, placement_of(row)?);
+    let (room, placement) = (row.parse("name")?, placement_of(row)?);
     Ok(SavedRoom { room, placement, settings: row.get("settings")? })
 }
 
 fn placement_of(row: &Row) -> Result<Placement, DatabaseError> {
-    let (node, boot): (String, String) = (row.get("node")?, row.get("boot")?);
-    let owner = Owner { node: node.parse()?, boot: boot.parse()? };
-    Ok(Placement { owner, epoch: epoch_of(row, "epoch")? })
-}
-
-fn epoch_of(row: &Row, column: &str) -> Result<Epoch, DatabaseError> {
-    let epoch: i64 = row.get(column)?;
-    Ok(Epoch(u64::try_from(epoch)?))
-}
-
-fn integer(epoch: Epoch) -> Result<i64, DatabaseError> {
-    Ok(i64::try_from(epoch.0)?)
+    let owner = Owner { node: row.parse("node")?, boot: row.parse("boot")? };
+    Ok(Placement { owner, epoch: Epoch(row.integer("epoch")?) })
 }

@@ -1,6 +1,6 @@
 //! One set of statements for two databases: what differs between SQLite and PostgreSQL is here.
 
-use std::{path::Path, time::Duration};
+use std::{path::Path, str::FromStr, time::Duration};
 
 use sqlx::{
     Connection as _, Decode, PgPool, Postgres, Row as _, Sqlite, SqlitePool, Type,
@@ -35,6 +35,7 @@ pub(crate) enum Transaction {
 pub(crate) enum Value<'a> {
     Integer(i64),
     Text(&'a str),
+    MaybeText(Option<&'a str>),
     Bytes(&'a [u8]),
 }
 
@@ -50,6 +51,7 @@ macro_rules! query {
         $values.iter().fold(sqlx::query($statement), |query, value| match *value {
             Value::Integer(value) => query.bind(value),
             Value::Text(value) => query.bind(value),
+            Value::MaybeText(value) => query.bind(value),
             Value::Bytes(value) => query.bind(value),
         })
     };
@@ -207,6 +209,11 @@ impl Transaction {
     }
 }
 
+/// A count, a size or a time, which SQL knows as a signed number.
+pub(crate) fn integer(value: u64) -> Result<Value<'static>, DatabaseError> {
+    Ok(Value::Integer(i64::try_from(value)?))
+}
+
 impl Row {
     pub(crate) fn get<T>(&self, column: &str) -> Result<T, DatabaseError>
     where
@@ -217,6 +224,25 @@ impl Row {
             Self::Sqlite(row) => row.try_get(column)?,
             Self::Postgres(row) => row.try_get(column)?,
         })
+    }
+
+    /// What [`integer`] wrote.
+    pub(crate) fn integer(&self, column: &str) -> Result<u64, DatabaseError> {
+        Ok(u64::try_from(self.get::<i64>(column)?)?)
+    }
+
+    pub(crate) fn maybe_integer(&self, column: &str) -> Result<Option<u64>, DatabaseError> {
+        Ok(self.get::<Option<i64>>(column)?.map(u64::try_from).transpose()?)
+    }
+
+    /// A name or an id that was written as text.
+    pub(crate) fn parse<T: FromStr>(&self, column: &str) -> Result<T, DatabaseError> {
+        self.get::<String>(column)?.parse().map_err(|_| DatabaseError::Content("a name"))
+    }
+
+    pub(crate) fn digest(&self, column: &str) -> Result<[u8; 32], DatabaseError> {
+        let digest: Vec<u8> = self.get(column)?;
+        digest.try_into().map_err(|_| DatabaseError::Content("a checksum"))
     }
 }
 
