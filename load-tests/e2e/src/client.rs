@@ -13,6 +13,9 @@ use serde_json::{Value, json};
 
 use crate::{PATIENCE, driver::Driver, kind::Kind, now, server::Server, tone};
 
+/// How long an SDK may take to notice that its WebSocket was closed.
+const NOTICE: Duration = Duration::from_secs(3);
+
 /// A client in a room. Leaves when dropped.
 pub struct Client {
     kind: Kind,
@@ -223,6 +226,20 @@ impl Client {
     pub fn saw(&mut self, event: &str) -> bool {
         self.unseen.extend(self.events.try_iter());
         self.unseen.iter().any(|one| one["event"] == event)
+    }
+
+    /// Whether it notices, in the time that an SDK takes to, that its signal connection is lost.
+    pub fn lost_its_signal(&mut self) -> bool {
+        let deadline = now() + NOTICE;
+        loop {
+            if self.saw("reconnecting") || self.saw("signalReconnecting") {
+                return true;
+            }
+            match self.events.recv_timeout(deadline.saturating_duration_since(now())) {
+                Ok(event) => self.unseen.push(event),
+                Err(_) => return false,
+            }
+        }
     }
 
     /// Lets time pass while events gather. Not for waiting until something is true.

@@ -1,9 +1,12 @@
 //! Peers who talk to each other without a pause, and the ear that says what each missed.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     net::SocketAddr,
-    sync::mpsc::{Receiver, Sender, TryRecvError, channel},
+    sync::{
+        atomic::{AtomicU32, Ordering},
+        mpsc::{Receiver, Sender, TryRecvError, channel},
+    },
     thread,
     thread::JoinHandle,
     time::{Duration, Instant},
@@ -40,9 +43,18 @@ pub struct Talk {
     /// Where the media of each goes.
     pub media: Vec<SocketAddr>,
     stop: Sender<()>,
-    /// Whoever has heard something new of somebody: listener, speaker, number.
-    news: Receiver<(usize, usize, u32)>,
+    news: Receiver<News>,
     thread: JoinHandle<Record>,
+}
+
+/// What the main thread may wait for.
+enum News {
+    /// Somebody heard somebody: listener, speaker.
+    Heard(usize, usize),
+    /// Somebody heard somebody who is in the room and not of this conversation.
+    HeardAnother,
+    /// Somebody took up their session again.
+    Resumed(usize),
 }
 
 /// Who said what when, and who heard it when. Peers are their places in the conversation.
@@ -81,7 +93,7 @@ impl Talk {
 
     /// Waits until everybody hears everybody anew.
     pub fn wait_until_heard(&self) {
-        let _ = self.news.try_iter().count();
+        let _stale = self.news.try_iter().count();
         self.wait_for_pairs(self.media.len());
     }
 
@@ -92,16 +104,38 @@ impl Talk {
         self.thread.join().expect("the conversation")
     }
 
+    /// Waits until these have taken up their session again since the start or the last wait.
+    pub fn wait_until_resumed(&self, places: &[usize]) {
+        let mut missing: BTreeSet<usize> = places.iter().copied().collect();
+        self.wait("resumed", |news| {
+            if let News::Resumed(place) = news {
+                missing.remove(&place);
+            }
+            missing.is_empty()
+        });
+    }
+
     fn wait_for_pairs(&self, peers: usize) {
         let pairs = peers * peers.saturating_sub(1);
+        let mut heard = BTreeSet::new();
+        self.wait("heard", |news| {
+            if let News::Heard(listener, speaker) = news {
+                heard.insert((listener, speaker));
+            }
+            // Who is alone in this conversation hears those of another.
+            heard.len() >= pairs
+        });
+    }
+
+    fn wait(&self, what: &str, mut is_done: impl FnMut(News) -> bool) {
         let deadline = now() + PATIENCE;
-        let mut heard = BTreeMap::new();
-        while heard.len() < pairs {
+        loop {
             let left = deadline.saturating_duration_since(now());
             let news = self.news.recv_timeout(left);
-            let (listener, speaker, number) =
-                news.unwrap_or_else(|_| panic!("only these pairs hear each other: {heard:?}"));
-            heard.insert((listener, speaker), number);
+            let news = news.unwrap_or_else(|_| panic!("not everybody has {what}"));
+            if is_done(news) {
+                return;
+            }
         }
     }
 }
@@ -115,21 +149,20 @@ impl Speaker {
     }
 }
 
-fn converse(
-    mut peers: Vec<Peer>,
-    stopped: &Receiver<()>,
-    tell: &Sender<(usize, usize, u32)>,
-) -> Record {
+fn converse(mut peers: Vec<Peer>, stopped: &Receiver<()>, tell: &Sender<News>) -> Record {
     let names = peers.iter().map(|peer| peer.identity.clone()).collect();
     let mut record = Record { names, ..Default::default() };
     let (mut number, mut next, mut end) = (0, now(), None);
+    let mut resumed = vec![0; peers.len()];
+    static TALKS: AtomicU32 = AtomicU32::new(0);
+    let talk = TALKS.fetch_add(1, Ordering::Relaxed);
     loop {
         if end.is_none() && stopped.try_recv() != Err(TryRecvError::Empty) {
             end = Some(now() + TAIL);
         }
         match end {
             Some(end) if now() > end => {
-                record.resumed = peers.iter().map(|peer| peer.resumed).collect();
+                record.resumed = resumed;
                 let ended = peers.iter().filter(|peer| peer.ended);
                 record.ended = ended.map(|peer| peer.identity.clone()).collect();
                 return record;
@@ -138,7 +171,7 @@ fn converse(
             None => {
                 for (place, peer) in peers.iter_mut().enumerate() {
                     record.said.insert((place, number), now());
-                    peer.say(&words(place, number));
+                    peer.say(&words(talk, place, number));
                 }
                 number += 1;
             }
@@ -148,10 +181,18 @@ fn converse(
             for (place, peer) in peers.iter_mut().enumerate() {
                 peer.listen(LOOK);
                 for one in peer.heard.drain(..) {
-                    let Some((speaker, number)) = meaning(&one.payload) else { continue };
+                    let (from, speaker, number) = meaning(&one.payload).expect("words");
+                    if from != talk {
+                        let _ = tell.send(News::HeardAnother);
+                        continue;
+                    }
                     record.heard.entry((place, speaker, number)).or_default().push(now());
                     // Nobody may be waiting.
-                    let _ = tell.send((place, speaker, number));
+                    let _ = tell.send(News::Heard(place, speaker));
+                }
+                if resumed[place] < peer.resumed {
+                    resumed[place] = peer.resumed;
+                    let _ = tell.send(News::Resumed(place));
                 }
             }
             if now() >= next {
@@ -161,17 +202,18 @@ fn converse(
     }
 }
 
-fn words(speaker: usize, number: u32) -> Vec<u8> {
+fn words(talk: u32, speaker: usize, number: u32) -> Vec<u8> {
     let mut payload = vec![0; PAYLOAD_BYTES];
-    let text = format!("{speaker} {number} ");
+    let text = format!("{talk} {speaker} {number} ");
     payload[..text.len()].copy_from_slice(text.as_bytes());
     payload
 }
 
-fn meaning(payload: &[u8]) -> Option<(usize, u32)> {
+/// What [`words`] said.
+fn meaning(payload: &[u8]) -> Option<(u32, usize, u32)> {
     let text = String::from_utf8_lossy(payload);
     let mut words = text.split(' ');
-    Some((words.next()?.parse().ok()?, words.next()?.parse().ok()?))
+    Some((words.next()?.parse().ok()?, words.next()?.parse().ok()?, words.next()?.parse().ok()?))
 }
 
 impl Record {

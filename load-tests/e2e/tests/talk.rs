@@ -26,9 +26,7 @@ fn peers_come_back_and_miss_nothing_when_their_signal_connections_are_cut() {
     let proxy = Proxy::before(server.address());
     let talk = Talk::of(vec![speaker(&server, &proxy, "ann"), speaker(&server, &proxy, "bob")]);
     proxy.cut();
-    for _ in 0..2 {
-        let _ = proxy.next_upgrade();
-    }
+    talk.wait_until_resumed(&[0, 1]);
     talk.wait_until_heard();
     e2e::wait(LATE);
     let record = talk.finish();
