@@ -2,12 +2,14 @@
 
 mod differential;
 mod invariant;
+mod links;
 mod liveness;
 mod outcome;
 mod spans;
 
 pub use differential::{deterministic, differential};
 pub use invariant::invariant;
+pub use links::links;
 pub use liveness::liveness;
 pub use outcome::outcome;
 
@@ -37,5 +39,6 @@ pub fn judge(plan: &Plan, recording: &Recording) -> Vec<Complaint> {
     let mut complaints = invariant(plan, recording);
     complaints.extend(outcome(plan, recording));
     complaints.extend(liveness(plan, recording));
+    complaints.extend(links(recording));
     complaints
 }

@@ -8,6 +8,7 @@ pub struct Recording {
     pub heard: Vec<Heard>,
     pub sent: Vec<Sent>,
     pub faults: Vec<Fault>,
+    pub links: Vec<LinkEvent>,
     /// Of all outputs of all shards, in order.
     pub digest: u64,
 }
@@ -40,6 +41,58 @@ pub struct Sent {
     pub count: u32,
     /// Whether the connection was open.
     pub open: bool,
+}
+
+/// What came to shards, and what became of it in links.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LinkEvent {
+    /// A packet came on an open connection, for the first time.
+    Arrived {
+        at: Time,
+        /// Where the talker was when it said this.
+        room: RoomId,
+        talker: PersonId,
+        /// Which of its joins this is of.
+        life: u32,
+        count: u32,
+        sequence: u16,
+    },
+    /// A link got it.
+    Tapped {
+        /// As the link was told.
+        at: Time,
+        link: u64,
+        track: u32,
+        index: u64,
+        talker: PersonId,
+        count: u32,
+    },
+    Told {
+        link: u64,
+        what: Told,
+    },
+}
+
+/// What a link learns between packets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Told {
+    Opened {
+        room: RoomId,
+    },
+    Started {
+        track: u32,
+        talker: PersonId,
+        muted: bool,
+    },
+    Muted {
+        track: u32,
+        muted: bool,
+    },
+    Ended {
+        track: u32,
+    },
+    /// It is over, or its listener went.
+    Closed,
 }
 
 /// Something that must not happen, noticed where it happened.

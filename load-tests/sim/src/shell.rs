@@ -8,21 +8,25 @@ use std::{
 use bytes::Bytes;
 use proto::{
     data::Channel,
+    link::{LinkEncoding, LinkFrame},
     rtp::{NewHeader, Packet, RtpTime, SeqNo},
 };
 use sfu_core::{
-    Config, Forward, Input, Output, PayloadPart, Shard, TransportAction, TransportEvent,
-    TransportId,
+    Config, Forward, Input, LinkId, Output, PayloadPart, Shard, Tap, TransportAction,
+    TransportEvent, TransportId,
 };
 
 use crate::{
-    PersonId, Random,
+    LinkEvent, PersonId, Random,
     client::{Side, fingerprint_of},
     clock::{Time, instant, time},
+    voice::Voice,
 };
 
 /// A sequence number seen again sooner is a doubled packet, later it is a wrap.
 const REPLAY: Time = Time::from_secs(1);
+/// Wall time when the story begins.
+const STARTED_UNIX_MICROS: u64 = 1_800_000_000_000_000;
 
 /// The far end of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -64,6 +68,9 @@ pub(crate) enum Asked {
         end: Option<End>,
         packet: Vec<u8>,
     },
+    Link(LinkId, LinkFrame),
+    /// A packet on its way into links.
+    Noted(LinkEvent),
     /// Something that a shard must never ask for.
     Fault(&'static str),
 }
@@ -92,7 +99,7 @@ impl Shell {
             candidates: vec![std::net::SocketAddr::from(([192, 0, 2, 1], 7882 + index))],
             fingerprint: [0xAD; 32],
             started: now,
-            started_unix_micros: 1_800_000_000_000_000,
+            started_unix_micros: STARTED_UNIX_MICROS,
             ice_servers: Vec::new(),
             greeting: vec![Bytes::from_static(b"opus")],
         };
@@ -167,11 +174,44 @@ impl Shell {
         if earlier.is_some_and(|earlier| now - earlier < REPLAY) {
             return;
         }
-        let copies = self.shard.forward(id, &packet, instant(now)).copies.clone();
+        self.note_arrival(from, &packet, now);
+        let delivery = self.shard.forward(id, &packet, instant(now));
+        let (copies, taps) = (delivery.copies.clone(), delivery.taps.clone());
         for copy in &copies {
             self.copy(copy, packet.payload);
         }
+        for tap in &taps {
+            self.tap(tap, packet.payload);
+        }
         self.drain();
+    }
+
+    fn note_arrival(&mut self, from: End, packet: &Packet<'_>, at: Time) {
+        let voice = Voice::read(packet.payload).or_else(|| Voice::read_red(packet.payload));
+        if let Some(Voice { room, talker, count }) = voice {
+            let (life, sequence) = (from.life, packet.sequence.0);
+            let arrived = LinkEvent::Arrived { at, room, talker, life, count, sequence };
+            self.asked.push(Asked::Noted(arrived));
+        }
+    }
+
+    fn tap(&mut self, tap: &Tap, payload: &[u8]) {
+        let _ = write!(self.digest, "{tap:?}");
+        let start = match tap.encoding {
+            LinkEncoding::Opus => 0,
+            LinkEncoding::Red { primary } => primary,
+        };
+        let Some(voice) = payload.get(start..).and_then(Voice::read) else {
+            return self.fault("a link that got no voice");
+        };
+        self.asked.push(Asked::Noted(LinkEvent::Tapped {
+            at: Time::from_micros(tap.received.0.saturating_sub(STARTED_UNIX_MICROS)),
+            link: tap.to.0,
+            track: tap.track.0,
+            index: tap.index,
+            talker: voice.talker,
+            count: voice.count,
+        }));
     }
 
     fn open_end(&self, end: End) -> Option<TransportId> {
@@ -211,7 +251,8 @@ impl Shell {
                 Output::Voice { to, payload } => {
                     to.iter().for_each(|forward| self.copy(forward, &payload));
                 }
-                Output::Link { .. } | Output::Idle(_) => {}
+                Output::Link { id, frame } => self.asked.push(Asked::Link(id, frame)),
+                Output::Idle(_) => {}
             }
         }
     }

@@ -1,10 +1,14 @@
 //! Carries out a plan: clients, shards, the ways between them, and nothing else.
 
+mod links;
 mod sockets;
 
 use std::collections::BTreeMap;
 
-use proto::{control::Event as Said, livekit::SignalResponse};
+use proto::{
+    control::{Event as Said, What},
+    livekit::SignalResponse,
+};
 
 use crate::{
     Act, Fault, Heard, PersonId, Plan, Random, Recording, RoomId, Sent,
@@ -14,6 +18,7 @@ use crate::{
     shell::{Asked, End, Shell},
     voice::Voice,
 };
+use links::Links;
 use sockets::{Frame, Sockets};
 
 /// How long a client waits before it opens another socket after the server closed one.
@@ -37,6 +42,7 @@ struct World<'p> {
     clients: BTreeMap<PersonId, Client>,
     shells: Vec<Shell>,
     sockets: Sockets,
+    links: Links,
     ways: BTreeMap<(End, Heading), Way>,
     events: BTreeMap<(Time, u64), Event>,
     scheduled: u64,
@@ -59,6 +65,8 @@ enum Event {
     Response(proto::ids::SessionId, Box<SignalResponse>),
     Closed(proto::ids::SessionId),
     Datagram(End, Datagram),
+    OpenLink(RoomId),
+    CloseLink(u64),
 }
 
 #[derive(Clone, Debug)]
@@ -80,6 +88,7 @@ impl<'p> World<'p> {
             clients: clients.collect(),
             shells: (0..shards).map(|index| Shell::new(index, plan.seed)).collect(),
             sockets: Sockets::default(),
+            links: Links::default(),
             ways: BTreeMap::new(),
             events: BTreeMap::new(),
             scheduled: 0,
@@ -140,6 +149,8 @@ impl<'p> World<'p> {
                 }
             }
             Event::Datagram(end, datagram) => self.on_datagram(end, datagram),
+            Event::OpenLink(room) => self.on_open_link(room),
+            Event::CloseLink(link) => self.on_close_link(link),
         }
     }
 
@@ -327,6 +338,8 @@ impl<'p> World<'p> {
                         self.post(end, Heading::ToClient, Datagram::VoiceDown { packet });
                     }
                 }
+                Asked::Link(link, frame) => self.on_link(link, frame),
+                Asked::Noted(event) => self.recording.links.push(event),
                 Asked::Fault(what) => self.fault(None, what),
             }
         }
@@ -364,10 +377,12 @@ impl<'p> World<'p> {
                 }
             }
             Said::StaleEpoch { .. } => self.fault(None, "a stale epoch where there is one"),
-            Said::RefreshToken { .. }
-            | Said::Reply { .. }
-            | Said::Rooms { .. }
-            | Said::Happened(_) => {}
+            Said::Happened(happening) => {
+                if matches!(happening.what, What::RoomStarted) {
+                    self.on_room_started(happening.room.as_str());
+                }
+            }
+            Said::RefreshToken { .. } | Said::Reply { .. } | Said::Rooms { .. } => {}
         }
     }
 

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use sim::{Fault, Heard, PersonId, Plan, Recording, RoomId, Sent, oracle, play};
+use sim::{Fault, Heard, LinkEvent, PersonId, Plan, Recording, RoomId, Sent, Told, oracle, play};
 
 /// A story with several rooms in which somebody is heard to the end.
 fn story() -> (Plan, Recording) {
@@ -107,6 +107,46 @@ fn a_fault_is_noticed() {
         let at = Duration::ZERO;
         recording.faults.push(Fault { at, who: Some(PersonId(0)), what: "thrown out" });
     });
+}
+
+#[test]
+fn a_packet_that_a_link_missed_is_noticed() {
+    assert_red("links: link", |recording| {
+        let tapped = last_tapped(recording);
+        recording.links.remove(tapped);
+    });
+}
+
+#[test]
+fn a_packet_that_a_link_got_twice_is_noticed() {
+    assert_red("links: link", |recording| {
+        let tapped = last_tapped(recording);
+        recording.links.insert(tapped, recording.links[tapped]);
+    });
+}
+
+#[test]
+fn a_wrong_number_in_a_link_is_noticed() {
+    assert_red("links: link", |recording| {
+        let tapped = last_tapped(recording);
+        let LinkEvent::Tapped { index, .. } = &mut recording.links[tapped] else { return };
+        *index += 1;
+    });
+}
+
+#[test]
+fn a_voice_that_a_link_was_not_told_of_is_noticed() {
+    assert_red("links: link", |recording| {
+        let started =
+            |event: &LinkEvent| matches!(event, LinkEvent::Told { what: Told::Started { .. }, .. });
+        let first = recording.links.iter().position(started).unwrap();
+        recording.links.remove(first);
+    });
+}
+
+fn last_tapped(recording: &Recording) -> usize {
+    let tapped = |event: &LinkEvent| matches!(event, LinkEvent::Tapped { .. });
+    recording.links.iter().rposition(tapped).unwrap()
 }
 
 #[test]

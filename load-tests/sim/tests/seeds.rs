@@ -1,6 +1,6 @@
 //! Committed seeds: every story ends well, always in the same way, on one shard as on three.
 
-use sim::{Act, Plan, Recording, oracle, play};
+use sim::{Act, LinkEvent, Plan, Recording, Told, oracle, play};
 
 /// Stories of every check. A sweep takes more; a seed that found something joins these by number.
 const SEEDS: u64 = 200;
@@ -46,6 +46,17 @@ fn stories_are_about_something() {
     assert!(count(|act| matches!(act, Act::Mute)) > 30);
     assert!(count(|act| matches!(act, Act::Ignore(_))) > 30);
     assert!(sent().filter(|copy| copy.index >= 1 << 16).count() > 1_000, "no number wrapped");
+    let links = || recordings.iter().flat_map(|recording| &recording.links);
+    let told = |what: fn(&Told) -> bool| {
+        let told =
+            links().filter(|event| matches!(event, LinkEvent::Told { what: it, .. } if what(it)));
+        told.count()
+    };
+    let tapped = links().filter(|event| matches!(event, LinkEvent::Tapped { .. }));
+    assert!(tapped.count() > 30_000, "links heard little");
+    assert!(told(|what| matches!(what, Told::Opened { .. })) > 100);
+    assert!(told(|what| matches!(what, Told::Muted { .. })) > 20);
+    assert!(told(|what| matches!(what, Told::Ended { .. })) > 20);
     let silent = plans.iter().zip(&recordings).filter(|(_, recording)| recording.heard.is_empty());
     assert!(silent.count() < 10, "most stories have something to hear");
 }

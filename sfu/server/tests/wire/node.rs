@@ -1,18 +1,22 @@
 //! A node of one or more shards on loopback.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::{
+    net::{IpAddr, Ipv4Addr},
+    time::Duration,
+};
 
 use proto::{
-    control::{Command, Event, Join, RoomAction, RoomCommand, SignalPath},
+    control::{Command, Event, Join, Operation, RequestId, RoomAction, RoomCommand, SignalPath},
     grants::{Grants, VideoGrant},
     ids::{Epoch, SessionId},
     link::{LinkFrame, LinkPurpose, LinkRequest},
     livekit::{
-        AddTrackRequest, ClientInfo, SessionDescription, TrackSource, signal_response::Message,
+        AddTrackRequest, ClientInfo, CreateRoomRequest, SessionDescription, TrackSource,
+        signal_response::Message,
     },
 };
 use sfu_server::{Config, MediaAddress, OpenLink, Snapshot};
-use tokio::sync::mpsc;
+use tokio::{sync::mpsc, time};
 
 pub(crate) const ROOM: &str = "demo";
 const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
@@ -46,6 +50,19 @@ impl Node {
         let room = ROOM.parse().unwrap();
         let command = RoomCommand { room, epoch: Epoch(1), action };
         self.inner.commands.send(Command::Room(Box::new(command))).await.unwrap();
+    }
+
+    /// Makes the room, which nobody is in.
+    pub(crate) async fn create_room(&self) {
+        let operation = Box::new(Operation::Create(CreateRoomRequest::default()));
+        self.act(RoomAction::Admin { request: RequestId(1), operation }).await;
+    }
+
+    /// Waits until each shard has been round its loop.
+    pub(crate) async fn lap(&mut self) {
+        let list = Command::ListRooms { request: RequestId(2), names: Vec::new() };
+        self.inner.commands.send(list).await.unwrap();
+        while !matches!(self.inner.events.recv().await, Some(Event::Rooms { .. })) {}
     }
 
     pub(crate) async fn join(
@@ -102,7 +119,9 @@ impl Node {
 
     /// Waits for a shard's counters to be as they should.
     pub(crate) async fn wait_until(&mut self, is_so: impl FnMut(&Snapshot) -> bool) -> Snapshot {
-        *self.inner.snapshots[0].wait_for(is_so).await.expect("the shard lives")
+        let snapshot = self.inner.snapshots[0].wait_for(is_so);
+        let snapshot = time::timeout(Duration::from_secs(10), snapshot).await;
+        *snapshot.expect("in time").expect("the shard lives")
     }
 }
 
