@@ -36,7 +36,8 @@ fn main() -> io::Result<()> {
     data_packets()?;
     frames()?;
     transports()?;
-    shards()
+    shards()?;
+    recordings()
 }
 
 fn seed(target: &str, name: &str, bytes: &[u8]) -> io::Result<()> {
@@ -346,4 +347,29 @@ fn voice_of(sdp: &str) -> Vec<u8> {
     let ssrc: u32 = ssrc.and_then(|ssrc| ssrc.parse().ok()).unwrap_or_default();
     bytes.splice(8..12, ssrc.to_be_bytes());
     bytes
+}
+
+/// Steps of `src/recording.rs`: what, and tenths of a millisecond since the step before.
+fn recordings() -> io::Result<()> {
+    let step = |what: u8, track: u8, tenths: u16, rest: &[u8]| {
+        let [high, low] = tenths.to_be_bytes();
+        [&[what * 4 + track, high, low][..], rest].concat()
+    };
+    let voice = |number: u16, tenths: u16, payload: &[u8]| {
+        let timestamp = u32::from(number) * 960;
+        let length = u16::try_from(payload.len()).unwrap_or_default();
+        let place = [&number.to_be_bytes()[..], &timestamp.to_be_bytes(), &[0]].concat();
+        step(8, 1, tenths, &[&place[..], &length.to_be_bytes(), payload].concat())
+    };
+    let open = [step(0, 0, 0, &[]), step(1, 1, 0, &[]), step(1, 2, 0, &[])].concat();
+    let talk: Vec<u8> = (0..20).flat_map(|number| voice(number, 200, &[0x48, 1, 2])).collect();
+    let end = step(2, 1, 200, &[]);
+    seed("recording", "talk", &[&open[..], &talk, &end].concat())?;
+    let reordered: Vec<u8> =
+        [3, 1, 2, 2, 9, 7].into_iter().flat_map(|number| voice(number, 100, &[0x4b, 2])).collect();
+    let mute = [step(3, 1, 200, &[1]), step(3, 1, 60_000, &[0])].concat();
+    seed("recording", "reordered-and-muted", &[&open[..], &reordered, &mute, &talk].concat())?;
+    let again = [step(4, 0, 200, &[]), step(5, 0, 30_000, &[]), open.clone()].concat();
+    let lost = [&open[..], &talk, &again, &talk, &step(6, 1, 0, &[]), &talk].concat();
+    seed("recording", "cut-and-abandoned", &lost)
 }

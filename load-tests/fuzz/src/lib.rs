@@ -5,6 +5,7 @@
 
 mod clock;
 pub mod mutate;
+mod recording;
 mod script;
 mod shard;
 mod transport;
@@ -19,7 +20,7 @@ pub struct Target {
 }
 
 /// Every target there is.
-pub const TARGETS: [Target; 9] = [
+pub const TARGETS: [Target; 10] = [
     Target { name: "stun", run: wire::stun },
     Target { name: "rtp", run: wire::rtp },
     Target { name: "rtcp", run: wire::rtcp },
@@ -29,6 +30,7 @@ pub const TARGETS: [Target; 9] = [
     Target { name: "join_request", run: wire::join_request },
     Target { name: "transport", run: transport::transport },
     Target { name: "shard", run: shard::shard },
+    Target { name: "recording", run: recording::recording },
 ];
 
 /// Returns the target of that name.

@@ -1,4 +1,4 @@
-//! Redundant audio (RFC 2198): where the primary encoding of a payload lies.
+//! Redundant audio (RFC 2198): where the encodings of a payload lie, the newest and the older ones.
 
 use crate::{
     be::{u8_at, u16_at},
@@ -38,6 +38,38 @@ impl Primary {
     }
 }
 
+/// An older encoding that a RED payload repeats.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Redundant<'a> {
+    pub payload_type: u8,
+    /// How much older than the primary it is, in units of the stream's clock.
+    pub age: u16,
+    pub block: &'a [u8],
+}
+
+impl Redundant<'_> {
+    /// Finds the older encodings, in the order in which they were sent: as a rule the oldest first.
+    pub fn find(payload: &[u8]) -> Result<impl Iterator<Item = Redundant<'_>>, InvalidRed> {
+        Primary::find(payload)?;
+        let headers = move |index: usize| {
+            payload.get(index * 4..index * 4 + 4).filter(|header| is_redundant(header))
+        };
+        let count = (0..).map_while(headers).count();
+        let mut start = count * 4 + 1;
+        Ok((0..count).map_while(headers).filter_map(move |header| {
+            let word = u16_at(header, 1)?;
+            let length = usize::from(u16_at(header, 2)? & 0x03ff);
+            let block = payload.get(start..start + length)?;
+            start += length;
+            Some(Redundant { payload_type: u8_at(header, 0)? & 0x7f, age: word >> 2, block })
+        }))
+    }
+}
+
+fn is_redundant(header: &[u8]) -> bool {
+    header.first().is_some_and(|first| first & 0x80 != 0)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -72,9 +104,23 @@ mod tests {
     }
 
     #[test]
+    fn every_older_encoding_is_found_with_its_age() {
+        let payload = [&redundant(111, 3)[..], &redundant(112, 2), &[111], b"oldmeNEW"].concat();
+        let found: Vec<Redundant<'_>> = Redundant::find(&payload).unwrap().collect();
+        let old = Redundant { payload_type: 111, age: 960, block: b"old" };
+        let me = Redundant { payload_type: 112, age: 960, block: b"me" };
+        assert_eq!(found, [old, me]);
+        assert_eq!(Redundant::find(b"\x6fvoice").unwrap().count(), 0);
+        assert!(Redundant::find(&redundant(111, 3)).is_err());
+    }
+
+    #[test]
     fn an_offset_never_leaves_the_payload() {
         arbtest::arbtest(|u| {
             let payload: Vec<u8> = u.arbitrary()?;
+            if let Ok(blocks) = Redundant::find(&payload) {
+                blocks.for_each(drop);
+            }
             if let Ok(primary) = Primary::find(&payload) {
                 assert!(primary.offset <= payload.len());
             }
