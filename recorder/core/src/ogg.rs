@@ -87,7 +87,12 @@ impl Stream {
         page
     }
 
-    /// Returns the last page, with or without packets, marked as such.
+    /// Whether no packet waits for its page.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.open == 0
+    }
+
+    /// Returns the last page, marked as such. Readers warn of one without packets.
     pub(crate) fn finish(&mut self) -> Bytes {
         self.close(LAST)
     }

@@ -77,15 +77,13 @@ fn frame_length(bytes: &[u8]) -> Option<(usize, &[u8])> {
 fn many_frames(body: &[u8]) -> Option<u64> {
     let (head, mut rest) = body.split_first()?;
     let (is_variable, is_padded, frames) = (head & 0x80 != 0, head & 0x40 != 0, head & 0x3f);
-    let mut padding = 0;
-    while is_padded {
-        let (byte, after) = rest.split_first()?;
+    let padding = if is_padded {
+        let (padding, after) = padding_length(rest)?;
         rest = after;
-        padding += usize::from((*byte).min(254));
-        if *byte != 255 {
-            break;
-        }
-    }
+        padding
+    } else {
+        0
+    };
     let mut left = rest.len().checked_sub(padding)?;
     let last = if is_variable {
         for _ in 1..frames {
@@ -100,6 +98,19 @@ fn many_frames(body: &[u8]) -> Option<u64> {
         return None;
     };
     (frames > 0 && last <= FRAME_BYTES_MAX).then_some(u64::from(frames))
+}
+
+/// How many bytes of padding a packet ends with, and what follows the bytes that say so.
+fn padding_length(mut bytes: &[u8]) -> Option<(usize, &[u8])> {
+    let mut padding = 0;
+    loop {
+        let (byte, rest) = bytes.split_first()?;
+        bytes = rest;
+        padding += usize::from((*byte).min(254));
+        if *byte != 255 {
+            return Some((padding, bytes));
+        }
+    }
 }
 
 /// Returns a packet of one byte, which asks a decoder to conceal a loss (RFC 6716 §3.2.1, RFC

@@ -15,7 +15,7 @@ use crate::{
     gap::{Gap, GapReason, Gaps},
     limits::{HOLE_SAMPLES_MAX, PAYLOAD_BYTES_MAX},
     ogg::{Channels, Content, LastPage, Stream},
-    opus::{self, Toc},
+    opus::{self, GRID, Toc},
     stats::Stats,
     timeline::{Circumstances, Place, Timeline},
     waiting::{Released, Waiting},
@@ -301,6 +301,12 @@ impl Track {
     fn close(&mut self) {
         self.phase = Phase::Done;
         let summary = self.file.as_mut().map(|file| {
+            if file.stream.is_empty()
+                && let Some((toc, samples)) = opus::empty_packet(file.toc, GRID)
+            {
+                let page = file.stream.push(&[toc.0], samples, Content::Silence);
+                self.outbox.extend(page.map(TrackOutput::Page));
+            }
             self.outbox.push_back(TrackOutput::Page(file.stream.finish()));
             Summary { samples: file.stream.samples(), gaps: std::mem::take(&mut self.gaps) }
         });

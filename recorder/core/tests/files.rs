@@ -1,5 +1,7 @@
 //! What is in the files, as an independent reader of Ogg finds them.
 
+#![expect(clippy::expect_used, clippy::unwrap_used, reason = "helpers of tests may fail the test")]
+
 #[path = "files/arrival.rs"]
 mod arrival;
 #[path = "files/bench.rs"]
