@@ -4,6 +4,8 @@
 //! carry the [`Epoch`] under which the sender believes the node owns it. In one process these
 //! travel through a channel, between processes through the cluster link: neither side can tell.
 
+use std::borrow::Cow;
+
 use crate::{
     grants::Grants,
     ids::{Epoch, Identity, ParticipantSid, RoomName, SessionId},
@@ -11,7 +13,7 @@ use crate::{
 };
 
 /// Signaling → SFU.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Command {
     /// For the owner of one room.
     Room(Box<RoomCommand>),
@@ -23,7 +25,7 @@ pub enum Command {
 
 /// A command for the owner of `room`. Refused with [`Event::StaleEpoch`] when `epoch` is lower
 /// than the owner's; a higher one ends the room's earlier life and starts another.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct RoomCommand {
     pub room: RoomName,
     pub epoch: Epoch,
@@ -31,7 +33,7 @@ pub struct RoomCommand {
 }
 
 /// What to do in a room.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum RoomAction {
     /// A client connected its WebSocket and its token was good.
     Join(Box<Join>),
@@ -46,7 +48,7 @@ pub enum RoomAction {
 }
 
 /// A WebSocket that wants to be a participant.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Join {
     pub session: SessionId,
     /// `grants.identity`, checked.
@@ -77,7 +79,7 @@ pub enum SignalPath {
 }
 
 /// The earlier session a client wants to go on with.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Resume {
     /// Absent when the client didn't say: then its identity decides.
     pub participant: Option<ParticipantSid>,
@@ -89,7 +91,7 @@ pub struct Resume {
 pub struct RequestId(pub u64);
 
 /// A RoomService call that the room's owner carries out. Rights were checked before.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Operation {
     Create(livekit::CreateRoomRequest),
     Delete,
@@ -104,7 +106,7 @@ pub enum Operation {
 }
 
 /// What came of an [`Operation`].
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Reply {
     Done,
     Room(Box<livekit::Room>),
@@ -125,13 +127,13 @@ pub enum OperationError {
     #[error("remote unmute not enabled")]
     RemoteUnmute,
     #[error("{0}")]
-    Invalid(&'static str),
+    Invalid(Cow<'static, str>),
     #[error("{0}")]
-    Exhausted(&'static str),
+    Exhausted(Cow<'static, str>),
 }
 
 /// SFU → signaling.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Event {
     /// A frame for a client.
     Signal { session: SessionId, response: Box<livekit::SignalResponse> },
@@ -145,13 +147,19 @@ pub enum Event {
     /// The answer to [`Command::ListRooms`].
     Rooms { request: RequestId, rooms: Vec<livekit::Room> },
     /// The sender's epoch was too low; `current` is the owner's. Nothing was done.
-    StaleEpoch { room: RoomName, session: Option<SessionId>, current: Epoch },
+    /// `session` or `request` says whose command it was.
+    StaleEpoch {
+        room: RoomName,
+        session: Option<SessionId>,
+        request: Option<RequestId>,
+        current: Epoch,
+    },
     /// Something happened that logs, metrics and webhooks tell others about.
     Happened(Box<Happening>),
 }
 
 /// What happened in a room.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Happening {
     pub room: RoomName,
     pub epoch: Epoch,
@@ -160,7 +168,7 @@ pub struct Happening {
 }
 
 /// The kinds of things that happen. Names follow LiveKit's webhooks where they have one.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum What {
     RoomStarted,
     RoomFinished,

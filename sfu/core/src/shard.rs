@@ -127,14 +127,16 @@ impl Shard {
     }
 
     fn refuse_stale(&mut self, room: RoomName, current: Epoch, action: &RoomAction) {
-        let session = match action {
-            RoomAction::Join(join) => Some(join.session),
+        let (session, request) = match action {
+            RoomAction::Join(join) => (Some(join.session), None),
             RoomAction::Signal { session, .. } | RoomAction::Disconnected { session } => {
-                Some(*session)
+                (Some(*session), None)
             }
-            RoomAction::Admin { .. } | RoomAction::CallEcho { .. } => None,
+            RoomAction::Admin { request, .. } | RoomAction::CallEcho { request } => {
+                (None, Some(*request))
+            }
         };
-        self.cx.event(Event::StaleEpoch { room, session, current });
+        self.cx.event(Event::StaleEpoch { room, session, request, current });
     }
 
     /// Somebody has been granted the room anew: its earlier life ends, and its people join again.
@@ -312,7 +314,7 @@ impl Shard {
 
 fn answer_without_room(operation: &Operation) -> Result<Reply, OperationError> {
     match operation {
-        Operation::Create(_) => Err(OperationError::Exhausted("too many rooms")),
+        Operation::Create(_) => Err(OperationError::Exhausted("too many rooms".into())),
         Operation::ListParticipants => Ok(Reply::Participants(Vec::new())),
         Operation::Delete
         | Operation::GetParticipant { .. }

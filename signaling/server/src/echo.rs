@@ -49,7 +49,13 @@ fn problem_of(error: &OperationError) -> Problem {
         OperationError::RemoteUnmute => {
             Problem::new(StatusCode::CONFLICT, "The room doesn't allow this.")
         }
-        OperationError::Invalid(detail) => Problem::new(StatusCode::CONFLICT, detail),
-        OperationError::Exhausted(detail) => Problem::new(StatusCode::TOO_MANY_REQUESTS, detail),
+        OperationError::Invalid(_) => Problem::new(
+            StatusCode::CONFLICT,
+            "The echo caller can't come: nobody is in the room, or somebody has its identity.",
+        ),
+        OperationError::Exhausted(_) => Problem::new(
+            StatusCode::TOO_MANY_REQUESTS,
+            "The node has as many rooms as it takes. Try again once one has ended.",
+        ),
     }
 }

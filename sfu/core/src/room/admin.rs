@@ -92,7 +92,7 @@ impl Room {
             attributes: &request.attributes,
         };
         let applied = change.apply(&mut participant.profile.grants);
-        applied.map_err(|_| OperationError::Invalid("metadata exceeds the size limit"))?;
+        applied.map_err(|_| OperationError::Invalid("metadata exceeds the size limit".into()))?;
         match request.permission {
             Some(permission) => self.set_permission(sid, permission, cx),
             None => self.announce(sid, cx),
@@ -135,7 +135,7 @@ impl Room {
         cx: &mut Context,
     ) -> Result<Reply, OperationError> {
         if metadata.len() > METADATA_BYTES_MAX {
-            return Err(OperationError::Invalid("metadata exceeds the size limit"));
+            return Err(OperationError::Invalid("metadata exceeds the size limit".into()));
         }
         self.settings.metadata = metadata;
         self.tell_room(cx);

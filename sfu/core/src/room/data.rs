@@ -77,7 +77,9 @@ impl Room {
         let named = request.destination_identities.len() + request.destination_sids.len();
         if request.data.len() > DATA_BYTES_MAX || named > LIST_MAX {
             cx.stats.data_refused += 1;
-            return Err(OperationError::Invalid("data or destinations exceed the size limit"));
+            return Err(OperationError::Invalid(
+                "data or destinations exceed the size limit".into(),
+            ));
         }
         let kind = request.kind();
         let destinations = Destinations {

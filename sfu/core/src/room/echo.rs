@@ -93,13 +93,15 @@ impl Room {
             return Ok(Reply::Done);
         }
         if self.participants.is_empty() {
-            return Err(OperationError::Invalid("nobody is in the room"));
+            return Err(OperationError::Invalid("nobody is in the room".into()));
         }
-        let identity: Identity =
-            IDENTITY.parse().map_err(|_| OperationError::Invalid("no identity for the caller"))?;
-        let mid = Mid::new("0").ok_or(OperationError::Invalid("no section for the caller"))?;
+        let identity: Identity = IDENTITY
+            .parse()
+            .map_err(|_| OperationError::Invalid("no identity for the caller".into()))?;
+        let mid =
+            Mid::new("0").ok_or(OperationError::Invalid("no section for the caller".into()))?;
         if self.identities.contains_key(&identity) {
-            return Err(OperationError::Invalid("the echo caller's identity is taken"));
+            return Err(OperationError::Invalid("the echo caller's identity is taken".into()));
         }
         let sid = self.enter_echo(identity, cx);
         let track = self.publish_echo(sid, mid, cx);

@@ -160,7 +160,9 @@ impl Dispatcher {
             }
             Event::Reply { request, result } => self.answer(request, Answer::Reply(result)),
             Event::Rooms { request, rooms } => self.answer(request, Answer::Rooms(rooms)),
-            Event::StaleEpoch { room, session, current } => {
+            Event::StaleEpoch { room, session, request, current } => {
+                // An asker without an answer is told to try again, and finds the owner then.
+                _ = request.and_then(|request| self.requests.remove(&request));
                 self.on_stale_epoch(&room, session, current);
             }
             Event::Happened(happening) => self.on_happened(&happening),

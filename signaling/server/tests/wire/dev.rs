@@ -104,7 +104,7 @@ async fn the_echo_caller_comes_to_whoever_is_in_the_room() {
 
     let (_client, _) = node.join("demo", "ada").await;
     for (result, status) in
-        [(Ok(Reply::Done), 202), (Err(OperationError::Exhausted("too many")), 429)]
+        [(Ok(Reply::Done), 202), (Err(OperationError::Exhausted("too many".into())), 429)]
     {
         let (answer, ()) = tokio::join!(
             invite(address, "demo", Some(room_token("demo", "ada"))),

@@ -311,7 +311,8 @@ async fn a_session_under_a_stale_epoch_is_sent_to_the_right_owner() {
     let (mut client, joined) = node.join("demo", "ada").await;
     let current = Epoch(joined.epoch.0 + 10);
     let room = joined.room.clone();
-    node.sfu.send(Event::StaleEpoch { room, session: Some(joined.session()), current }).await;
+    let session = Some(joined.session());
+    node.sfu.send(Event::StaleEpoch { room, session, request: None, current }).await;
     assert_eq!(client.close_code().await, CloseCode::Again);
     assert_disconnected(&mut node).await;
 
