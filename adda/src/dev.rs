@@ -9,7 +9,13 @@ use std::{
 };
 
 use anyhow::Context as _;
-use service::{data_dir::DataDir, health::Health, logs, metrics, shutdown::Shutdown, token::Keys};
+use proto::{
+    ids::NodeId,
+    pool::{BootId, Owner},
+};
+use service::{
+    data_dir::DataDir, health::Health, logs, metrics, random, shutdown::Shutdown, token::Keys,
+};
 use sfu_server::Node;
 use signaling_server::{Dev, Https, Listeners, SfuLink, Signaling};
 use socket2::{Domain, Protocol, Socket, Type};
@@ -44,9 +50,9 @@ async fn serve(config: Config) -> anyhow::Result<()> {
     let (_trigger, shutdown) = Shutdown::on_signals()?;
     let data_dir = Arc::new(DataDir::open(&config.data_dir)?);
     let listeners = bind(&config, &data_dir)?;
-    let node_id = node_id(&config);
+    let node_id: NodeId = node_id(&config).parse().context("node.id")?;
     let node = Node::start(&sfu_server::Config {
-        node_id: node_id.clone(),
+        owner: Owner { node: node_id.clone(), boot: boot_id()? },
         region: config.node.region.clone(),
         version: VERSION,
         media: network::media(),
@@ -54,10 +60,11 @@ async fn serve(config: Config) -> anyhow::Result<()> {
         shards: shards(&config),
         ice_servers: Vec::new(),
     })?;
+    let connection = node.connect();
     let mut registry = metrics::registry(VERSION);
     sfu_server::register(&mut registry, node.snapshots);
     let signaling = signaling_server::Config {
-        node: node_id.parse().context("node.id")?,
+        node: node_id,
         data_dir: Arc::clone(&data_dir),
         keys: Keys::new(&config.keys),
         dev: Some(if config.lan { Dev::Lan } else { Dev::Loopback }),
@@ -74,7 +81,7 @@ async fn serve(config: Config) -> anyhow::Result<()> {
         media: &node.addresses,
         lan: lan_origin(&config).as_deref(),
     });
-    let link = SfuLink { commands: node.commands, events: node.events };
+    let link = SfuLink { commands: connection.commands, events: connection.events };
     signaling.serve(listeners, link, health, registry, shutdown).await
 }
 
@@ -142,6 +149,10 @@ fn node_id(config: &Config) -> String {
     } else {
         config.node.id.clone()
     }
+}
+
+fn boot_id() -> anyhow::Result<BootId> {
+    Ok(BootId::from_random(u64::from_ne_bytes(random::bytes()?)))
 }
 
 fn lan_origin(config: &Config) -> Option<String> {

@@ -2,13 +2,13 @@
 
 use std::net::IpAddr;
 
-use proto::livekit;
+use proto::{livekit, pool::Owner};
 
 /// What a node has to be told.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// Names the node among others, in logs and to clients.
-    pub node_id: String,
+    /// Names the node among others, in logs and to clients, and this life of it.
+    pub owner: Owner,
     /// Where the node stands, as operators call it. May be empty.
     pub region: String,
     /// What clients are told runs here.

@@ -8,8 +8,30 @@ pub(crate) const SHARDS_MAX: usize = 256;
 /// Commands waiting for one shard. Full makes signaling wait, which refuses new sessions.
 pub(crate) const MAILBOX_MAX: usize = 4096;
 
-/// Events waiting for signaling, in the channel.
+/// Events of all shards waiting for the router.
 pub(crate) const EVENTS_MAX: usize = 8192;
+
+/// Signaling nodes connected at once: those of a large pool, each while it reconnects, too.
+pub(crate) const CONNECTIONS_MAX: usize = 1024;
+
+/// Commands of one connection waiting for their way to a shard. Full makes its sender wait.
+pub(crate) const COMMANDS_MAX: usize = 1024;
+
+/// Events waiting for one connection: what a shard says when 64 people enter a room of a thousand
+/// in one lap. One more ends the connection, since what it missed can't be told later.
+pub(crate) const OUTBOX_MAX: usize = 65_536;
+
+/// Signaling nodes of other processes waiting to be let in. One more is told to come again.
+pub(crate) const CALLS_MAX: usize = 64;
+
+/// Sessions of all connections: more than a node has ports and memory for.
+pub(crate) const SESSIONS_MAX: usize = 262_144;
+
+/// Unanswered requests of one connection. Askers give up after seconds.
+pub(crate) const REQUESTS_MAX: usize = 16_384;
+
+/// What connections tell the router, waiting. Full makes their commands wait.
+pub(crate) const ROUTER_MESSAGES_MAX: usize = 1024;
 
 /// Events a shard holds back while that channel is full, so that media never waits for it.
 pub(crate) const EVENTS_BACKLOG_MAX: usize = 65_536;

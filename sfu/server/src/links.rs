@@ -1,11 +1,9 @@
 //! The door by which a room's voice leaves a node: see [`proto::link`].
 
-use std::{os::fd::OwnedFd, sync::Arc};
-
 use proto::link::{LinkClosed, LinkFrame, LinkRequest};
 use tokio::sync::mpsc;
 
-use crate::node::{shard_of, wake};
+use crate::mailbox::{Waker, shard_of};
 
 /// Asks the node for a room's voice. Dropping the receiver of `frames` closes the link.
 ///
@@ -21,7 +19,7 @@ pub struct OpenLink {
 /// How one shard is asked for links.
 pub(crate) struct Door {
     pub(crate) requests: mpsc::Sender<OpenLink>,
-    pub(crate) waker: Arc<OwnedFd>,
+    pub(crate) waker: Waker,
 }
 
 /// Brings each request to the shard its room lives on. A full door makes listeners wait, never
@@ -30,7 +28,7 @@ pub(crate) async fn distribute(mut inbox: mpsc::Receiver<OpenLink>, doors: Vec<D
     while let Some(open) = inbox.recv().await {
         let Some(door) = doors.get(shard_of(&open.request.room, doors.len())) else { return };
         match door.requests.send(open).await {
-            Ok(()) => wake(&door.waker),
+            Ok(()) => door.waker.wake(),
             Err(mpsc::error::SendError(open)) => {
                 // The shard has ended; a listener that left in the meantime won't miss the answer.
                 _ = open.frames.try_send(LinkFrame::Closed(LinkClosed::Refused));

@@ -13,7 +13,7 @@ use proto::{
 use sfu_rtc::{Certificate, Event, Output, Role, Transport};
 use tokio::{net::UdpSocket, time};
 
-use crate::node::Node;
+use crate::node::{Desk, Node, person};
 
 const CID: &str = "microphone";
 const SSRC: u32 = 4_711;
@@ -30,13 +30,18 @@ pub(crate) struct Caller {
 impl Caller {
     /// Joins, publishes a microphone and connects.
     pub(crate) async fn join(node: &mut Node) -> Self {
+        Self::join_at(&mut node.desk, SessionId(1), "talker").await
+    }
+
+    /// The same by way of another signaling node.
+    pub(crate) async fn join_at(desk: &mut Desk, session: SessionId, identity: &str) -> Self {
         let certificate = Certificate::generate().unwrap();
         let local = ice::Credentials {
             ufrag: "ufrag".to_owned(),
             pwd: "0123456789abcdef01234567".to_owned(),
         };
         let offer = offer(&local, certificate.fingerprint());
-        let answer = node.join(SessionId(1), CID, offer).await;
+        let answer = desk.join(person(session, identity, None), CID, offer).await;
         let answer = Session::parse(answer.sdp.as_bytes()).unwrap();
         let peer = answer.peer().unwrap();
         let server = answer.sections[0].candidates[0];

@@ -111,7 +111,7 @@ async fn a_link_learns_that_its_node_goes() {
     let _alice = Caller::join(&mut node).await;
     let mut link = node.open_link(ROOM, LinkPurpose::Recording, 8).await;
     assert!(matches!(next(&mut link).await, LinkFrame::Opened { .. }));
-    node.inner.commands.send(Command::Shutdown).await.unwrap();
+    node.desk.commands.send(Command::Shutdown).await.unwrap();
     let mut last = next(&mut link).await;
     while let Some(frame) = link.recv().await {
         last = frame;
@@ -119,13 +119,16 @@ async fn a_link_learns_that_its_node_goes() {
     assert_eq!(last, LinkFrame::Closed(LinkClosed::Refused));
 }
 
-async fn next(link: &mut Receiver<LinkFrame>) -> LinkFrame {
+pub(crate) async fn next(link: &mut Receiver<LinkFrame>) -> LinkFrame {
     let frame = time::timeout(Duration::from_secs(20), link.recv()).await;
     frame.expect("a frame in time").expect("the link is open")
 }
 
 /// Reads until there are `at_least` packets; says in how many frames they came.
-async fn hear(link: &mut Receiver<LinkFrame>, at_least: usize) -> (Vec<LinkPacket>, u128) {
+pub(crate) async fn hear(
+    link: &mut Receiver<LinkFrame>,
+    at_least: usize,
+) -> (Vec<LinkPacket>, u128) {
     let (mut packets, mut frames) = (Vec::new(), 0);
     while packets.len() < at_least {
         let LinkFrame::Packets(more) = next(link).await else { panic!("something else") };

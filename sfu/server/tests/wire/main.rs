@@ -3,5 +3,6 @@
 #![cfg(test)]
 
 mod caller;
+mod cluster;
 mod links;
 mod node;
