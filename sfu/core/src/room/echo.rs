@@ -123,7 +123,8 @@ impl Room {
             ..Grants::default()
         };
         let joined = (cx.now, cx.unix_micros());
-        let profile = Profile::new(sid, identity.clone(), grants, ClientInfo::default(), joined);
+        let software = (ClientInfo::default(), "");
+        let profile = Profile::new(sid, identity.clone(), grants, software, joined);
         let mut participant = Participant::new(profile, SignalPath::OneConnection, None);
         participant.presence.state = participant_info::State::Active;
         participant.presence.is_announced = true;

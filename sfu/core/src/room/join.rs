@@ -67,7 +67,8 @@ impl Room {
     fn enter(&mut self, sid: ParticipantSid, join: &Join, cx: &mut Context) {
         let joined = (cx.now, cx.unix_micros());
         let (identity, grants) = (join.identity.clone(), join.grants.clone());
-        let profile = Profile::new(sid, identity, grants, join.client.clone(), joined);
+        let software = (join.client.clone(), join.user_agent.as_str());
+        let profile = Profile::new(sid, identity, grants, software, joined);
         let mut participant = Participant::new(profile, join.protocol, Some(join.session));
         participant.hearing.automatic = join.auto_subscribe;
         self.participants.insert(sid, participant);

@@ -40,6 +40,9 @@ impl Room {
             Ok(candidates) => candidates,
             Err(cause) => return self.refuse_connection(sid, cause, cx),
         };
+        if candidates == Candidates::Known {
+            self.release_held(sid);
+        }
         let published = self.bind_tracks(sid, &offer, cx);
         self.fill_sections(sid, &offer, cx);
         self.send_answer(sid, &offer, description.id, cx);
@@ -48,6 +51,14 @@ impl Room {
         }
         self.after_answer(sid, offer.sections.len(), cx);
         self.introduce(sid, &published, cx);
+    }
+
+    /// A client that offers has applied our last answer, unless it restarts ICE: then it may have
+    /// abandoned the offer that we answered.
+    fn release_held(&mut self, sid: ParticipantSid) {
+        if let Some(participant) = self.participants.get_mut(&sid) {
+            participant.hearing.slots.release();
+        }
     }
 
     /// What can't be read can't be mended by trying again.

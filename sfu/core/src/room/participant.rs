@@ -39,6 +39,7 @@ pub(super) struct Profile {
     pub(super) permission: ParticipantPermission,
     pub(super) kind: participant_info::Kind,
     pub(super) client: livekit::ClientInfo,
+    pub(super) is_firefox: bool,
     pub(super) joined_at: Instant,
     pub(super) joined_unix_micros: i64,
 }
@@ -154,7 +155,7 @@ impl Profile {
         sid: ParticipantSid,
         identity: Identity,
         grants: Grants,
-        client: livekit::ClientInfo,
+        (client, user_agent): (livekit::ClientInfo, &str),
         joined: (Instant, i64),
     ) -> Self {
         Self {
@@ -164,6 +165,7 @@ impl Profile {
             kind: kind_of(&grants.kind),
             grants,
             client,
+            is_firefox: user_agent.contains("Firefox/"),
             joined_at: joined.0,
             joined_unix_micros: joined.1,
         }

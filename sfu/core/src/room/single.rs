@@ -58,12 +58,18 @@ impl Room {
             .collect();
         let Some(participant) = self.participants.get_mut(&sid) else { return };
         let slots = &mut participant.hearing.slots;
+        // Firefox gives a stream it doesn't know to a section that receives its payload type,
+        // and leaves it there when the answer says otherwise.
+        let waits = participant.profile.is_firefox && slots.is_in_use();
         let lost = slots.retain(|mid| listening.iter().any(|(section, _)| section.mid == *mid));
         listening.iter().for_each(|(section, _)| slots.add(&section.mid));
         lost.into_iter().for_each(|track| self.stop_hearing(sid, track));
         for track in self.unheard_by(sid) {
             if !self.assign_section(sid, track, cx) {
                 break;
+            }
+            if waits && let Some(participant) = self.participants.get_mut(&sid) {
+                participant.hearing.slots.hold(track);
             }
         }
         self.agree_on_terms(sid, &listening);
@@ -103,7 +109,10 @@ impl Room {
         let can_add = if hearing.sections.is_exhausted { 0 } else { hearing.slots.room() };
         let lacking = unheard.saturating_sub(idle).min(can_add);
         let more = lacking.saturating_sub(hearing.sections.requested);
-        let offer_helps = lacking > 0 || hearing.slots.has_vacated() || unheard.min(idle) > 0;
+        let offer_helps = lacking > 0
+            || hearing.slots.has_vacated()
+            || hearing.slots.has_held()
+            || unheard.min(idle) > 0;
         if !offer_helps || (more == 0 && hearing.sections.is_asked) {
             return;
         }

@@ -16,6 +16,8 @@ pub(super) struct Slots {
 struct Slot {
     mid: Mid,
     load: Load,
+    /// Its packets wait until the client has shown that it knows of the section's track.
+    is_held: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,7 +33,7 @@ impl Slots {
     pub(super) fn add(&mut self, mid: &Mid) {
         let known = self.slots.iter().any(|slot| slot.mid == *mid);
         if !known && self.has_room() {
-            self.slots.push(Slot { mid: mid.clone(), load: Load::Free });
+            self.slots.push(Slot { mid: mid.clone(), load: Load::Free, is_held: false });
         }
     }
 
@@ -80,8 +82,33 @@ impl Slots {
     /// Gives a free section to `track`.
     pub(super) fn assign(&mut self, track: TrackSid) -> Option<&Mid> {
         let slot = self.slots.iter_mut().find(|slot| slot.load == Load::Free)?;
-        slot.load = Load::Track(track);
+        (slot.load, slot.is_held) = (Load::Track(track), false);
         Some(&slot.mid)
+    }
+
+    /// Lets the packets of `track` wait for [`Self::release`].
+    pub(super) fn hold(&mut self, track: TrackSid) {
+        for slot in self.slots.iter_mut().filter(|slot| slot.load == Load::Track(track)) {
+            slot.is_held = true;
+        }
+    }
+
+    /// The client has applied our last description.
+    pub(super) fn release(&mut self) {
+        self.slots.iter_mut().for_each(|slot| slot.is_held = false);
+    }
+
+    pub(super) fn is_held(&self, track: TrackSid) -> bool {
+        self.slots.iter().any(|slot| slot.is_held && slot.load == Load::Track(track))
+    }
+
+    pub(super) fn has_held(&self) -> bool {
+        self.slots.iter().any(|slot| slot.is_held && matches!(slot.load, Load::Track(_)))
+    }
+
+    /// Whether the client believes that a section carries something.
+    pub(super) fn is_in_use(&self) -> bool {
+        self.slots.iter().any(|slot| slot.load != Load::Free)
     }
 
     /// A description with the present state went out: what was vacated is free from the next on.

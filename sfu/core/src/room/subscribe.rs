@@ -213,6 +213,7 @@ impl Room {
         let wishes = &participant.hearing.subscriptions;
         let gates: Vec<(TrackSid, bool)> = carried
             .map(|track| (track, wishes.get(&track).is_some_and(|wish| !wish.is_disabled)))
+            .map(|(track, plays)| (track, plays && !participant.hearing.slots.is_held(track)))
             .collect();
         for (track, is_enabled) in gates {
             let Some(listener) = self.tracks.get_mut(track).and_then(|it| it.listener_mut(id))

@@ -29,12 +29,24 @@ pub(crate) struct Dialect {
     pub(crate) tells_cid: bool,
     /// Answers repeat the offer's id.
     pub(crate) repeats_id: bool,
+    pub(crate) user_agent: &'static str,
 }
 
-pub(crate) const CHROMIUM: Dialect =
-    Dialect { opus: 111, red: Some(63), level: 1, tells_cid: true, repeats_id: true };
-pub(crate) const FIREFOX: Dialect =
-    Dialect { opus: 109, red: None, level: 1, tells_cid: false, ..CHROMIUM };
+pub(crate) const CHROMIUM: Dialect = Dialect {
+    opus: 111,
+    red: Some(63),
+    level: 1,
+    tells_cid: true,
+    repeats_id: true,
+    user_agent: "",
+};
+pub(crate) const FIREFOX: Dialect = Dialect {
+    opus: 109,
+    red: None,
+    tells_cid: false,
+    user_agent: "Gecko Firefox/153.0",
+    ..CHROMIUM
+};
 pub(crate) const GO: Dialect = Dialect { red: None, repeats_id: false, ..CHROMIUM };
 
 #[derive(Debug)]
@@ -161,7 +173,7 @@ impl Client {
                 client_protocol: 2,
                 ..Default::default()
             },
-            user_agent: String::new(),
+            user_agent: self.dialect.user_agent.to_owned(),
             protocol: self.path,
             auto_subscribe: true,
             resume: None,

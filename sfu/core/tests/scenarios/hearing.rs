@@ -9,7 +9,7 @@ use proto::{
 };
 
 use crate::{
-    client::{CHROMIUM, Client},
+    client::{CHROMIUM, Client, FIREFOX},
     world::World,
 };
 
@@ -128,4 +128,37 @@ fn set_disabled(client: &mut Client, world: &mut World, track: &str, disabled: b
     let settings =
         UpdateTrackSettings { track_sids: vec![track.to_owned()], disabled, ..Default::default() };
     client.send(world, Request::TrackSetting(settings));
+}
+
+#[test]
+fn firefox_gets_no_packet_of_a_further_track_before_it_knows_of_it() {
+    let mut world = World::new();
+    let mut fox = Client::join_as(&mut world, "fox", SignalPath::OneConnection, FIREFOX);
+    let mut alice = Client::join(&mut world, "alice");
+    let first = alice.publish(&mut world);
+    fox.follow(&mut world);
+    let copies = alice.speak(&mut world);
+    assert_eq!(fox.heard(&world, &copies), [first], "nothing else could take its packets");
+
+    let mut bob = Client::join(&mut world, "bob");
+    let second = bob.publish(&mut world);
+    fox.follows = false;
+    fox.follow(&mut world);
+    fox.negotiate(&mut world);
+    assert!(fox.remote.contains_key(&second));
+    fox.requirements();
+    let copies = bob.speak(&mut world);
+    assert!(fox.heard(&world, &copies).is_empty());
+
+    // An ICE restart may have abandoned the offer that was answered.
+    fox.ufrag.push('x');
+    fox.negotiate(&mut world);
+    assert_eq!(fox.requirements(), [0]);
+    let copies = bob.speak(&mut world);
+    assert!(fox.heard(&world, &copies).is_empty());
+
+    fox.negotiate(&mut world);
+    let copies = bob.speak(&mut world);
+    assert_eq!(fox.heard(&world, &copies), [second]);
+    assert!(fox.requirements().is_empty());
 }
