@@ -34,8 +34,12 @@ pub(crate) const AUDIO_FEATURES_MAX: usize = 16;
 
 /// Largest data message taken from a client: what we announce as `a=max-message-size`.
 pub(crate) const DATA_BYTES_MAX: usize = 65_535;
-/// Most reliable messages kept for a receiver whose channel is still opening.
-pub(crate) const DATA_WAITING_MAX: usize = 32;
+/// Most reliable messages kept for a receiver whose channel is still opening: half a second of
+/// the burstiest senders (a file in chunks, a call's first attributes), since a lost packet delays
+/// the opening by as much. They share their bytes with the other receivers'.
+pub(crate) const DATA_WAITING_MAX: usize = 512;
+/// Most bytes of them: one message of the largest size, or many small ones.
+pub(crate) const DATA_WAITING_BYTES_MAX: usize = 64 * 1_024;
 
 /// Signal requests a client may send at once; a resume with many tracks is the largest burst.
 pub(crate) const SIGNAL_BURST_MAX: u32 = 200;

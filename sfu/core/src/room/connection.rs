@@ -12,7 +12,7 @@ use proto::{
 
 use crate::{
     TransportId,
-    limits::{DATA_WAITING_MAX, PATH_SILENCE_MAX},
+    limits::{DATA_WAITING_BYTES_MAX, DATA_WAITING_MAX, PATH_SILENCE_MAX},
     random::{Random, Ssrcs},
 };
 
@@ -75,10 +75,15 @@ impl Connection {
     /// Whether a message may go out on `channel` now. A reliable one is kept for later.
     pub(super) fn ready_for(&mut self, channel: Channel, payload: &Bytes) -> bool {
         let is_open = self.open_channels.contains(&channel);
-        if !is_open && channel == Channel::Reliable && self.waiting.len() < DATA_WAITING_MAX {
+        if !is_open && channel == Channel::Reliable && self.may_wait(payload) {
             self.waiting.push(payload.clone());
         }
         is_open
+    }
+
+    fn may_wait(&self, payload: &Bytes) -> bool {
+        let waiting: usize = self.waiting.iter().map(Bytes::len).sum();
+        self.waiting.len() < DATA_WAITING_MAX && waiting + payload.len() <= DATA_WAITING_BYTES_MAX
     }
 
     /// Returns what was waiting for this channel.

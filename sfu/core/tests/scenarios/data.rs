@@ -148,8 +148,8 @@ fn the_api_speaks_to_all_or_to_some_in_nobodys_name() {
     assert!(to_some.iter().all(|(_, channel, _)| *channel == Channel::Lossy));
 }
 
-#[test]
-fn a_reliable_message_waits_for_a_channel_that_is_opening() {
+/// Bob is there, and his channels are still opening.
+fn opening() -> (World, Client, TransportId) {
     let mut world = World::new();
     let alice = Client::join(&mut world, "alice");
     let mut bob = Client::new(&mut world, "bob", SignalPath::OneConnection, CHROMIUM);
@@ -158,14 +158,43 @@ fn a_reliable_message_waits_for_a_channel_that_is_opening() {
     bob.enter(&mut world, join);
     let id = bob.upstream(&world);
     world.transport(id, TransportEvent::Connected);
-    for channel in [Channel::Reliable, Channel::Lossy] {
-        world.data(alice.upstream(&world), channel, &chat(&[]).encode_to_vec());
+    (world, alice, id)
+}
+
+fn numbered(number: u32, bytes: usize) -> Vec<u8> {
+    let user = UserPacket { payload: vec![7; bytes], ..Default::default() };
+    let packet =
+        DataPacket { sequence: number, value: Some(Value::User(user)), ..Default::default() };
+    packet.encode_to_vec()
+}
+
+fn numbers(world: &mut World) -> Vec<u32> {
+    received(world).into_iter().map(|(_, _, packet)| packet.sequence).collect()
+}
+
+#[test]
+fn reliable_messages_wait_in_order_for_a_channel_that_is_opening() {
+    let (mut world, alice, bob) = opening();
+    let from = alice.upstream(&world);
+    for number in 1..=200 {
+        world.data(from, Channel::Reliable, &numbered(number, 100));
+        world.data(from, Channel::Lossy, &numbered(number, 100));
     }
     assert!(world.data.is_empty());
-    world.transport(id, TransportEvent::ChannelOpen(Channel::Lossy));
+    world.transport(bob, TransportEvent::ChannelOpen(Channel::Lossy));
     assert!(world.data.is_empty());
-    world.transport(id, TransportEvent::ChannelOpen(Channel::Reliable));
-    let received = received(&mut world);
-    assert_eq!(received.len(), 1);
-    assert_eq!(received[0].1, Channel::Reliable);
+    world.transport(bob, TransportEvent::ChannelOpen(Channel::Reliable));
+    world.data(from, Channel::Reliable, &numbered(201, 100));
+    assert_eq!(numbers(&mut world), (1..=201).collect::<Vec<u32>>());
+}
+
+#[test]
+fn what_waits_for_a_channel_is_bounded_in_messages_and_in_bytes() {
+    for (bytes, most) in [(1, 512), (10_000, 6)] {
+        let (mut world, alice, bob) = opening();
+        let from = alice.upstream(&world);
+        (0..600).for_each(|n| world.data(from, Channel::Reliable, &numbered(n, bytes)));
+        world.transport(bob, TransportEvent::ChannelOpen(Channel::Reliable));
+        assert_eq!(numbers(&mut world).len(), most);
+    }
 }
