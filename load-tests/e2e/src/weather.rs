@@ -13,6 +13,8 @@ const SHARDS_MAX: u16 = 16;
 /// What happens to media of a server, both ways.
 #[derive(Clone, Copy, Debug)]
 pub enum Weather {
+    /// So many packets of a hundred are lost.
+    Loss { percent: u8 },
     /// Nothing passes over IPv4.
     NoIpv4,
 }
@@ -30,10 +32,12 @@ impl Weather {
         let last = first + SHARDS_MAX;
         let table = format!("weather{first}");
         let fate = match self {
-            Self::NoIpv4 => "meta nfproto ipv4 drop",
+            Self::Loss { percent } => format!("numgen random mod 100 < {percent} drop"),
+            Self::NoIpv4 => "meta nfproto ipv4 drop".to_owned(),
         };
+        // Where packets arrive: a filter where they leave would tell the sender.
         let rules = format!(
-            "table inet {table} {{\n  chain out {{\n    type filter hook output priority 0;\n    \
+            "table inet {table} {{\n  chain arrival {{\n    type filter hook input priority 0;\n    \
              udp dport {first}-{last} {fate}\n    udp sport {first}-{last} {fate}\n  }}\n}}\n"
         );
         nft(&rules);
