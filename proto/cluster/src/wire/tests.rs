@@ -4,6 +4,7 @@ mod arb;
 
 use std::collections::BTreeSet;
 
+use prost::Message as _;
 use proto::{
     control::{Command, ConnectionFailure, Event, OperationError, Reply},
     link::{LinkFrame, LinkPurpose, LinkRequest},
@@ -11,7 +12,19 @@ use proto::{
 
 use super::MessageError;
 use crate::message as pb;
-use prost::Message as _;
+
+fn damaged(
+    u: &mut arbtest::arbitrary::Unstructured<'_>,
+    mut bytes: Vec<u8>,
+) -> arbtest::arbitrary::Result<Vec<u8>> {
+    for _ in 0..u.int_in_range(1..=4)? {
+        let at = u.choose_index(bytes.len().max(1))?;
+        if let Some(byte) = bytes.get_mut(at) {
+            *byte = u.arbitrary()?;
+        }
+    }
+    Ok(bytes)
+}
 
 fn sent<M: prost::Message + Default>(message: M) -> M {
     M::decode(message.encode_to_vec().as_slice()).unwrap()
@@ -71,6 +84,28 @@ fn no_bytes_are_worse_than_an_error() {
         _ = pb::Command::decode(bytes.as_slice()).map(Command::try_from);
         _ = pb::Event::decode(bytes.as_slice()).map(Event::try_from);
         _ = pb::LinkFrame::decode(bytes.as_slice()).map(LinkFrame::try_from);
+        Ok(())
+    });
+}
+
+#[test]
+fn damage_is_an_error_or_a_value_that_survives_in_its_turn() {
+    arbtest::arbtest(|u| {
+        for command in arb::commands(u)? {
+            let bytes = damaged(u, pb::Command::from(command).encode_to_vec())?;
+            let read = pb::Command::decode(bytes.as_slice()).ok().map(Command::try_from);
+            if let Some(Ok(value)) = read {
+                assert_eq!(Command::try_from(sent(pb::Command::from(value.clone()))), Ok(value));
+            }
+        }
+        for frame in arb::frames(u)? {
+            let bytes = damaged(u, pb::LinkFrame::from(frame).encode_to_vec())?;
+            let read = pb::LinkFrame::decode(bytes.as_slice()).ok().map(LinkFrame::try_from);
+            if let Some(Ok(value)) = read {
+                let message = sent(pb::LinkFrame::from(value.clone()));
+                assert_eq!(LinkFrame::try_from(message), Ok(value));
+            }
+        }
         Ok(())
     });
 }

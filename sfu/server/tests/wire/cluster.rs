@@ -1,6 +1,6 @@
 //! Signaling nodes and recorders of other processes, at one node's cluster port.
 
-use std::net::SocketAddr;
+use std::{collections::BTreeSet, net::SocketAddr, ops::Range};
 
 use proto::{
     control::{Command, Event, Operation, Reply, RequestId, Resume, RoomAction, What},
@@ -138,6 +138,29 @@ async fn what_happens_is_told_to_all_and_answers_to_their_askers() {
         let Event::Rooms { request, rooms } = answer(desk).await else { panic!("no list") };
         assert_eq!((request, rooms.len()), (RequestId(1), 1));
     }
+}
+
+#[tokio::test]
+async fn a_storm_of_joins_by_two_doors_is_answered_to_everybody() {
+    const EACH: u128 = 100;
+    let port = Port::start().await;
+    let (one, other) = (port.connect().await, port.connect().await);
+    let crowd = |mut desk: Desk, sessions: Range<u128>| async move {
+        for number in sessions.clone() {
+            let join = person(SessionId(number), &format!("person {number}"), None);
+            desk.act(RoomAction::Join(Box::new(join))).await;
+        }
+        let mut waiting: BTreeSet<SessionId> = sessions.map(SessionId).collect();
+        while !waiting.is_empty() {
+            let Event::Signal { session, response } = desk.event().await else { continue };
+            if matches!(response.message, Some(Message::Join(_))) {
+                assert!(waiting.remove(&session), "{session:?} is none of this door's");
+            }
+        }
+        desk
+    };
+    let (mut one, _other) = tokio::join!(crowd(one, 0..EACH), crowd(other, EACH..2 * EACH));
+    assert_eq!(identities(&mut one).await.len(), 200);
 }
 
 #[tokio::test]
