@@ -40,7 +40,8 @@ pub enum SetUpError {
 }
 
 /// Sends the process's log lines to standard error. To be called once, before anything logs.
-pub fn set_up(format: Format) -> Result<(), SetUpError> {
+/// Lines for machines say of which node they are, and which roles it has.
+pub fn set_up(format: Format, node: &str, roles: &str) -> Result<(), SetUpError> {
     let levels = env::var(LEVELS_VARIABLE).unwrap_or_else(|_| "info".to_owned());
     let filter = EnvFilter::builder().parse(format!("{QUIET},{levels}"))?;
     let subscriber = tracing_subscriber::registry().with(filter);
@@ -48,9 +49,12 @@ pub fn set_up(format: Format) -> Result<(), SetUpError> {
         Format::Auto if io::stderr().is_terminal() => pretty(subscriber),
         Format::Pretty => pretty(subscriber),
         Format::Auto | Format::Json => {
+            let fields = [("node", node), ("roles", roles)];
+            let process =
+                fields.map(|(name, value)| (name.to_owned(), value.into())).into_iter().collect();
             let layer = fmt::layer()
                 .fmt_fields(fmt::format::JsonFields::new())
-                .event_format(json::Lines)
+                .event_format(json::Lines { process })
                 .with_writer(io::stderr);
             Ok(subscriber.with(layer).try_init()?)
         }

@@ -19,7 +19,11 @@ use tracing_subscriber::{
 };
 
 /// The format of one line.
-pub(super) struct Lines;
+#[derive(Default)]
+pub(super) struct Lines {
+    /// What every line says of the process.
+    pub(super) process: Map<String, Value>,
+}
 
 impl<S, N> FormatEvent<S, N> for Lines
 where
@@ -32,7 +36,7 @@ where
         mut writer: Writer<'_>,
         event: &Event<'_>,
     ) -> fmt::Result {
-        let mut line = Map::new();
+        let mut line = self.process.clone();
         let mut time = String::new();
         SystemTime.format_time(&mut Writer::new(&mut time))?;
         line.insert("@timestamp".to_owned(), time.into());
@@ -134,7 +138,7 @@ mod tests {
         let (sender, receiver): (_, Receiver<Vec<u8>>) = channel();
         let layer = layers::layer()
             .fmt_fields(layers::format::JsonFields::new())
-            .event_format(Lines)
+            .event_format(Lines::default())
             .with_writer(move || Pipe(sender.clone()));
         let subscriber = tracing_subscriber::registry().with(layer);
         tracing::subscriber::with_default(subscriber, act);
