@@ -21,6 +21,9 @@ pub enum Command {
     ListRooms { request: RequestId, names: Vec<String> },
     /// The node is going away: tell every participant why, then end every room.
     Shutdown,
+    /// The node is going away and the pool goes on: have every participant join again elsewhere.
+    /// Rooms don't end by this; whoever comes first opens them on another node.
+    Evacuate,
 }
 
 /// A command for the owner of `room`. Refused with [`Event::StaleEpoch`] when `epoch` is lower

@@ -32,8 +32,22 @@ pub struct Shard {
     cx: Context,
     /// What becomes of the packet at hand; kept for its capacity.
     delivery: Delivery,
-    is_stopping: bool,
+    phase: Phase,
 }
+
+/// Whether rooms may be founded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    Open,
+    /// For good: whoever comes is turned away.
+    Stopping,
+    /// Others go on: whoever comes is sent to them.
+    Leaving,
+}
+
+/// What people are told whose node goes away.
+const ELSEWHERE: Farewell =
+    Farewell { reason: DisconnectReason::ServerShutdown, action: Action::Reconnect };
 
 impl Shard {
     /// Every id, ufrag, password and SSRC comes from `seed`, which must be secret.
@@ -42,7 +56,7 @@ impl Shard {
             rooms: Rooms::default(),
             cx: Context::new(config, seed, now),
             delivery: Delivery::default(),
-            is_stopping: false,
+            phase: Phase::Open,
         }
     }
 
@@ -107,6 +121,7 @@ impl Shard {
             Command::Room(command) => self.on_room_command(*command),
             Command::ListRooms { request, names } => self.on_list(request, &names),
             Command::Shutdown => self.on_shutdown(),
+            Command::Evacuate => self.on_evacuate(),
         }
     }
 
@@ -162,7 +177,7 @@ impl Shard {
             | RoomAction::Disconnected { .. }
             | RoomAction::CallEcho { .. } => return None,
         };
-        if self.is_stopping {
+        if self.phase != Phase::Open {
             return None;
         }
         let cx = &mut self.cx;
@@ -172,7 +187,9 @@ impl Shard {
     fn refuse_without_room(&mut self, action: RoomAction) {
         match action {
             RoomAction::Join(join) => {
-                let farewell = if join.resume.is_some() {
+                let farewell = if self.phase == Phase::Leaving {
+                    ELSEWHERE
+                } else if join.resume.is_some() {
                     Farewell::because(DisconnectReason::StateMismatch).then(Action::Reconnect)
                 } else {
                     self.cx.stats.joins_refused += 1;
@@ -202,11 +219,23 @@ impl Shard {
     }
 
     fn on_shutdown(&mut self) {
-        self.is_stopping = true;
+        self.phase = Phase::Stopping;
         let rooms: Vec<RoomId> = self.rooms.ids().collect();
         for id in rooms {
             self.close_links(id, LinkClosed::Refused);
             self.end(id, Farewell::because(DisconnectReason::ServerShutdown));
+        }
+    }
+
+    fn on_evacuate(&mut self) {
+        self.phase = Phase::Leaving;
+        let rooms: Vec<RoomId> = self.rooms.ids().collect();
+        for id in rooms {
+            self.close_links(id, LinkClosed::Refused);
+            if let Some(room) = self.rooms.get_mut(id) {
+                room.disperse(ELSEWHERE, &mut self.cx);
+            }
+            self.bury(id);
         }
     }
 
@@ -253,7 +282,10 @@ impl Shard {
             return Err(LinkClosed::StaleEpoch { current });
         }
         let room = room.ok_or(LinkClosed::NoSuchRoom)?;
-        if self.is_stopping || self.cx.links.len() >= LINKS_MAX || self.cx.links.contains_key(&id) {
+        if self.phase != Phase::Open
+            || self.cx.links.len() >= LINKS_MAX
+            || self.cx.links.contains_key(&id)
+        {
             return Err(LinkClosed::Refused);
         }
         room.open_link(id, request.purpose, &mut self.cx)

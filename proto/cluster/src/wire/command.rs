@@ -14,6 +14,7 @@ impl From<Command> for pb::Command {
                 What::ListRooms(pb::ListRooms { request: request.0, names })
             }
             Command::Shutdown => What::Shutdown(nothing()),
+            Command::Evacuate => What::Evacuate(nothing()),
         };
         Self { what: Some(what) }
     }
@@ -30,6 +31,7 @@ impl TryFrom<pb::Command> for Command {
                 Ok(Self::ListRooms { request: RequestId(request), names })
             }
             What::Shutdown(_) => Ok(Self::Shutdown),
+            What::Evacuate(_) => Ok(Self::Evacuate),
         }
     }
 }

@@ -15,8 +15,8 @@ use crate::{context::Context, limits::SIGNAL_ABSENT_MAX, room::Room, timers::Tim
 /// What a client is told at the end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Farewell {
-    reason: DisconnectReason,
-    action: Action,
+    pub(crate) reason: DisconnectReason,
+    pub(crate) action: Action,
 }
 
 impl Farewell {
@@ -136,6 +136,13 @@ impl Room {
 
     /// Ends this life of the room. Nobody stays.
     pub(crate) fn end(&mut self, farewell: Farewell, cx: &mut Context) {
+        self.disperse(farewell, cx);
+        self.close_links(LinkClosed::RoomEnded, cx);
+        self.happened(What::RoomFinished, cx);
+    }
+
+    /// Sends everybody away. Whether the room goes on elsewhere is the caller's to say.
+    pub(crate) fn disperse(&mut self, farewell: Farewell, cx: &mut Context) {
         self.is_over = true;
         self.echo = None;
         let everybody: Vec<ParticipantSid> = self.participants.keys().copied().collect();
@@ -147,7 +154,5 @@ impl Room {
         }
         self.sessions.clear();
         everybody.into_iter().for_each(|sid| self.remove(sid, farewell.reason, cx));
-        self.close_links(LinkClosed::RoomEnded, cx);
-        self.happened(What::RoomFinished, cx);
     }
 }

@@ -130,6 +130,27 @@ fn a_shutdown_tells_everybody_why() {
 }
 
 #[test]
+fn an_evacuation_sends_everybody_elsewhere_and_ends_no_room() {
+    let mut world = World::new();
+    let mut clients = [Client::join(&mut world, "alice"), Client::join_v0(&mut world, "bob")];
+    world.command(Command::Evacuate);
+    for client in &mut clients {
+        client.follow(&mut world);
+        let leave = &client.leaves()[0];
+        assert_eq!(leave.reason(), DisconnectReason::ServerShutdown);
+        assert_eq!(leave.action(), Action::Reconnect);
+        assert!(world.closed.contains(&client.session));
+    }
+    assert!(world.transports.values().all(|it| it.last() == Some(&TransportAction::Close)));
+    assert!(!world.whats().iter().any(|what| matches!(what, What::RoomFinished)));
+
+    let mut late = Client::new(&mut world, "late", SignalPath::OneConnection, CHROMIUM);
+    let join = late.join_request();
+    late.enter(&mut world, join);
+    assert_eq!(late.leaves()[0].action(), Action::Reconnect);
+}
+
+#[test]
 fn a_test_can_ask_for_each_kind_of_end() {
     let ends = [
         (Value::ServerLeave(true), Some((DisconnectReason::ServerShutdown, Action::Disconnect))),

@@ -66,11 +66,12 @@ impl Inbound {
             Command::ListRooms { request, names } => {
                 Command::ListRooms { request: self.ask(id, request).await?, names }
             }
-            Command::Shutdown if self.origin == Origin::Cluster => {
+            Command::Shutdown | Command::Evacuate if self.origin == Origin::Cluster => {
                 warn!("another node asked this one to shut down; it goes on");
                 return Ok(());
             }
             Command::Shutdown => Command::Shutdown,
+            Command::Evacuate => Command::Evacuate,
         };
         self.control.mailboxes.post(command).await;
         Ok(())

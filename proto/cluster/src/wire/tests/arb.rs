@@ -15,7 +15,7 @@ use proto::{
 
 type U<'a, 'b> = &'a mut Unstructured<'b>;
 
-pub(super) const COMMAND_KINDS: usize = 17;
+pub(super) const COMMAND_KINDS: usize = 18;
 pub(super) const EVENT_KINDS: usize = 31;
 pub(super) const FRAME_KINDS: usize = 11;
 
@@ -155,8 +155,8 @@ pub(super) fn commands(u: U<'_, '_>) -> Result<Vec<Command>> {
     for operation in operations(u)? {
         actions.push(RoomAction::Admin { request: request(u)?, operation: Box::new(operation) });
     }
-    let mut commands =
-        vec![Command::Shutdown, Command::ListRooms { request: request(u)?, names: u.arbitrary()? }];
+    let list = Command::ListRooms { request: request(u)?, names: u.arbitrary()? };
+    let mut commands = vec![Command::Shutdown, Command::Evacuate, list];
     for action in actions {
         let command = RoomCommand { room: name(u)?, epoch: epoch(u)?, action };
         commands.push(Command::Room(Box::new(command)));
@@ -189,6 +189,7 @@ pub(super) fn kind_of_command(command: &Command) -> usize {
                 Operation::UpdateMetadata { .. } => 16,
             },
         },
+        Command::Evacuate => 17,
     }
 }
 
