@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use toml::{Table, Value};
 
 /// A voice platform: calls through an SFU that speaks the LiveKit protocol.
@@ -20,6 +20,7 @@ const EXAMPLES: &str = "\
 Examples:
   adda                          everything in one process, on http://localhost:7880
   adda dev --lan                the same, for phones on this network too
+  adda serve --role signaling --config adda.toml
   adda token create --room demo --identity ann
   adda load --rooms 20 --talkers 1 --listeners 5 --pid $(pidof adda)
   adda config print-default > adda.toml && adda dev --config adda.toml";
@@ -29,6 +30,8 @@ Examples:
 pub(crate) enum Command {
     /// Run every role in one process on embedded parts
     Dev(DevArgs),
+    /// Run some roles as one process of a pool
+    Serve(ServeArgs),
     /// Make tokens
     #[command(subcommand)]
     Token(TokenCommand),
@@ -77,6 +80,48 @@ impl DevArgs {
         set("log", self.log.clone().map(Value::String));
         let data_dir = self.data_dir.as_ref().map(|dir| dir.display().to_string());
         set("data_dir", data_dir.map(Value::String));
+        table
+    }
+}
+
+/// What a process of a pool does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
+pub(crate) enum Role {
+    /// Tokens, WebSockets, the HTTP API; assigns rooms to SFU nodes
+    Signaling,
+    /// Rooms: forwards voice
+    Sfu,
+    /// Writes recordings to the object store
+    Recorder,
+}
+
+/// Flags of `adda serve`.
+#[derive(Debug, Args)]
+pub(crate) struct ServeArgs {
+    /// What this process does: one role or several with commas
+    #[arg(long = "role", value_name = "ROLE", value_delimiter = ',', required = true)]
+    pub(crate) roles: Vec<Role>,
+    /// Config file in TOML [env: ADDA_CONFIG]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// TCP port of HTTP; the cluster port is one below, media is on UDP from port + 2 [default: 7880]
+    #[arg(long)]
+    port: Option<u16>,
+    /// Where state is kept [default: ./adda-data]
+    #[arg(long, value_name = "DIR")]
+    data_dir: Option<PathBuf>,
+}
+
+impl ServeArgs {
+    /// The flags that were given, as config.
+    pub(crate) fn overrides(&self) -> Table {
+        let mut table = Table::new();
+        if let Some(port) = self.port {
+            table.insert("port".to_owned(), Value::Integer(port.into()));
+        }
+        if let Some(dir) = &self.data_dir {
+            table.insert("data_dir".to_owned(), Value::String(dir.display().to_string()));
+        }
         table
     }
 }

@@ -27,6 +27,17 @@ pub(crate) struct Config {
     pub(crate) shards: usize,
     pub(crate) keys: BTreeMap<String, String>,
     pub(crate) node: Node,
+    pub(crate) cluster: Cluster,
+    pub(crate) redis: Redis,
+    pub(crate) database: Database,
+    pub(crate) s3: S3,
+}
+
+/// Whether a process is a pool of its own, on parts that are in it, or one of many.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    Dev,
+    Serve,
 }
 
 /// How log lines look.
@@ -46,6 +57,40 @@ pub(crate) struct Node {
     pub(crate) region: String,
 }
 
+/// How the processes of a pool reach each other.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Cluster {
+    pub(crate) listen: String,
+    pub(crate) advertise: String,
+    pub(crate) token: String,
+}
+
+/// Where nodes announce themselves.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Redis {
+    pub(crate) url: String,
+}
+
+/// Where it is kept who owns what.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Database {
+    pub(crate) url: String,
+}
+
+/// Where sound is kept.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct S3 {
+    pub(crate) endpoint: String,
+    pub(crate) bucket: String,
+    pub(crate) region: String,
+    pub(crate) access_key: String,
+    pub(crate) secret_key: String,
+}
+
 /// Why a configuration is no good. One line each: which key, from where, and how to mend it.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ConfigError {
@@ -61,21 +106,30 @@ pub(crate) enum ConfigError {
 
 impl Config {
     /// Layers `file`, the environment and `flags` over the default.
-    pub(crate) fn load(file: Option<&Path>, flags: Table) -> Result<Self, ConfigError> {
+    pub(crate) fn load(
+        purpose: Purpose,
+        file: Option<&Path>,
+        flags: Table,
+    ) -> Result<Self, ConfigError> {
         let environment = env::vars_os().filter_map(|(name, value)| {
             let name = name.into_string().ok()?;
             Some((name.strip_prefix("ADDA_")?.to_owned(), value.into_string().ok()?))
         });
-        Self::layer(file, environment, flags)
+        Self::layer(purpose, file, environment, flags)
     }
 
     fn layer(
+        purpose: Purpose,
         file: Option<&Path>,
         environment: impl Iterator<Item = (String, String)>,
         flags: Table,
     ) -> Result<Self, ConfigError> {
         let mut table = defaults();
         let keys = Keys::of(&table);
+        if purpose == Purpose::Serve {
+            // A secret that everybody knows opens nothing in production unless somebody says so.
+            table.insert("keys".to_owned(), Value::Table(Table::new()));
+        }
         if let Some(path) = file {
             let given = read(path)?;
             keys.check(&given, &path.display().to_string())?;
@@ -216,7 +270,7 @@ mod tests {
         let mut on_disk = tempfile::NamedTempFile::new().unwrap();
         on_disk.write_all(file.as_bytes()).unwrap();
         let environment = environment.iter().map(|(name, value)| ((*name).into(), (*value).into()));
-        Config::layer(Some(on_disk.path()), environment, flags.parse().unwrap())
+        Config::layer(Purpose::Dev, Some(on_disk.path()), environment, flags.parse().unwrap())
     }
 
     #[test]

@@ -1,20 +1,29 @@
 //! The executable: reads what it is told, composes the roles, says what went wrong in one line.
 
+mod announce;
 mod cli;
 mod config;
-mod dev;
 mod load;
 mod network;
+mod parts;
 mod print;
+mod process;
+mod roles;
+mod sfu;
 mod token;
 
-use std::{env, process::ExitCode};
+use std::{
+    env,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
 use clap::Parser as _;
 
 use crate::{
     cli::{Cli, Command, ConfigCommand, TokenCommand},
-    config::Config,
+    config::{Config, Purpose},
+    roles::Roles,
 };
 
 fn main() -> ExitCode {
@@ -37,14 +46,19 @@ fn main() -> ExitCode {
 fn run(cli: Cli) -> anyhow::Result<()> {
     match cli.command.unwrap_or(Command::Dev(cli.dev)) {
         Command::Dev(args) => {
-            let from_environment = || env::var_os("ADDA_CONFIG").map(Into::into);
-            let file = args.config.clone().or_else(from_environment);
-            dev::run(Config::load(file.as_deref(), args.overrides())?)
+            let file = file_or_environment(args.config.as_deref());
+            let config = Config::load(Purpose::Dev, file.as_deref(), args.overrides())?;
+            process::run(config, Roles::ALL, Purpose::Dev)
+        }
+        Command::Serve(args) => {
+            let file = file_or_environment(args.config.as_deref());
+            let config = Config::load(Purpose::Serve, file.as_deref(), args.overrides())?;
+            process::run(config, Roles::of(&args.roles), Purpose::Serve)
         }
         Command::Token(TokenCommand::Create(args)) => token::create(&args),
         Command::Load(args) => load::run(&args),
         Command::Config(ConfigCommand::Check { file }) => {
-            Config::load(Some(&file), toml::Table::new())?;
+            Config::load(Purpose::Serve, Some(&file), toml::Table::new())?;
             print::text(&format!("{} is good\n", file.display()));
             Ok(())
         }
@@ -53,4 +67,8 @@ fn run(cli: Cli) -> anyhow::Result<()> {
             Ok(())
         }
     }
+}
+
+fn file_or_environment(flag: Option<&Path>) -> Option<PathBuf> {
+    flag.map(Path::to_owned).or_else(|| env::var_os("ADDA_CONFIG").map(Into::into))
 }

@@ -2,19 +2,24 @@
 
 use std::sync::Arc;
 
-use proto::{control, ids::NodeId};
-use service::{data_dir::DataDir, token::Keys};
+use proto::{control, pool::Owner};
+use proto_cluster::Token;
+use service::token::Keys;
+use storage_database::Database;
+use storage_registry::Registry;
 use tokio::{net::TcpListener, sync::mpsc};
 
 /// How one signaling node behaves.
 #[derive(Debug)]
 pub struct Config {
-    /// Which node of the pool this is: the owner its rooms are claimed for.
-    pub node: NodeId,
-    /// Where the database lies.
-    pub data_dir: Arc<DataDir>,
     /// API keys that sign tokens.
     pub keys: Keys,
+    /// Who owns which room.
+    pub database: Database,
+    /// Which nodes there are.
+    pub registry: Registry,
+    /// What opens the cluster ports of SFU nodes. `None` in a pool of one process.
+    pub token: Option<Token>,
     /// The doors that only `adda dev` opens. `None` in production.
     pub dev: Option<Dev>,
 }
@@ -46,11 +51,15 @@ pub struct Https {
     pub tls: Arc<rustls::ServerConfig>,
 }
 
-/// The way to the SFU nodes. The other ends are the SFU's.
+/// The way to the SFU in this process. The other ends are the SFU's.
 #[derive(Debug)]
-pub struct SfuLink {
+pub struct LocalSfu {
+    /// Which life of which node it is.
+    pub owner: Owner,
     /// Commands; a full channel refuses new work and slows clients down.
     pub commands: mpsc::Sender<control::Command>,
     /// Events; read without ever waiting for a client.
     pub events: mpsc::Receiver<control::Event>,
+    /// What it is told when this process stops, while clients can still hear it.
+    pub farewell: control::Command,
 }

@@ -21,8 +21,7 @@ pub(crate) async fn invite(
     if room.as_str() != name {
         return Err(OTHER_ROOM);
     }
-    let found = app.owners.find(&room).await.map_err(|_| Problem::busy())?;
-    let (hold, _) = found.ok_or(EMPTY_ROOM)?;
+    let hold = app.owners.find(&room).await?.ok_or(EMPTY_ROOM)?;
     match app.owners.hub.ask(&hold, |request| RoomAction::CallEcho { request }).await {
         Ok(_reply) => Ok(StatusCode::ACCEPTED),
         Err(AskError::Busy(_)) => Err(Problem::busy()),

@@ -5,6 +5,7 @@
 
 use proto::ids::{Epoch, RoomName};
 use storage_database::{Database, DatabaseError};
+use storage_registry::Registry;
 use tokio::sync::{mpsc, oneshot};
 use tracing::{debug, warn};
 
@@ -36,9 +37,12 @@ pub(crate) struct NotWritten;
 
 impl Keeper {
     /// Starts the task. It ends once every keeper is gone and everything is written.
-    pub(crate) fn start(database: Database) -> (Self, tokio::task::JoinHandle<()>) {
+    pub(crate) fn start(
+        database: Database,
+        registry: Registry,
+    ) -> (Self, tokio::task::JoinHandle<()>) {
         let (sender, receiver) = mpsc::channel(RECORDS_MAX);
-        (Self(sender), tokio::spawn(write(database, receiver)))
+        (Self(sender), tokio::spawn(write(database, registry, receiver)))
     }
 
     /// Keeps the settings that the room was created with. `Ok` means on disk.
@@ -82,13 +86,17 @@ impl Keeper {
     }
 }
 
-async fn write(database: Database, mut records: mpsc::Receiver<Record>) {
+async fn write(database: Database, registry: Registry, mut records: mpsc::Receiver<Record>) {
     while let Some(Record { room, epoch, change, written }) = records.recv().await {
         debug!(room = room.as_str(), epoch = epoch.0, ?change, "record changed");
         let result = match change {
             Change::Save(settings) => database.save(&room, epoch, &settings).await,
             Change::Forget => database.forget(&room, epoch).await,
-            Change::Release => database.release(&room, epoch).await,
+            Change::Release => {
+                // The map is only a hint, which the next claim puts right.
+                _ = registry.remove_room(&room, epoch).await;
+                database.release(&room, epoch).await
+            }
         };
         if let Err(error) = &result {
             warn!(room = room.as_str(), %error, "record was not written");

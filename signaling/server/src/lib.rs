@@ -3,34 +3,6 @@
 //! Clients connect here first. Signaling checks their tokens, claims an owner for their room,
 //! and relays what they say to that owner; it holds nothing that reconnecting clients can't
 //! rebuild. It knows no media: SDP passes through it as text.
-//!
-//! # How the executable composes it
-//!
-//! ```no_run
-//! # async fn compose(data_dir: std::sync::Arc<service::data_dir::DataDir>) -> anyhow::Result<()> {
-//! use signaling_server::{Config, Dev, Listeners, SfuLink, Signaling};
-//!
-//! let (_trigger, shutdown) = service::shutdown::Shutdown::on_signals()?;
-//! let health = service::health::Health::new();
-//! let mut registry = service::metrics::registry("0.1.0");
-//! // Other roles register their collectors here, too.
-//! let config = Config {
-//!     node: "node-1".parse()?,
-//!     data_dir,
-//!     keys: service::token::Keys::new([("devkey", "secret")]),
-//!     dev: Some(Dev::Loopback),
-//! };
-//! let signaling = Signaling::open(config, &mut registry).await?;
-//! let http = vec![tokio::net::TcpListener::bind("127.0.0.1:7880").await?];
-//! let listeners = Listeners { http, https: None };
-//!
-//! let (commands, _to_sfu) = tokio::sync::mpsc::channel(4096);
-//! let (_from_sfu, events) = tokio::sync::mpsc::channel(4096);
-//! let link = SfuLink { commands, events };
-//! health.started();
-//! signaling.serve(listeners, link, health, registry, shutdown).await
-//! # }
-//! ```
 
 mod access;
 mod app;
@@ -45,6 +17,7 @@ mod listen;
 mod metrics;
 mod owners;
 mod pages;
+mod pool;
 mod problem;
 mod restore;
 mod router;
@@ -54,78 +27,84 @@ mod twirp;
 
 use std::sync::Arc;
 
-use anyhow::Context as _;
-use proto::pool::{BootId, Owner};
-use service::{health::Health, metrics::Registry, random, shutdown::Shutdown};
+use proto::control::Command;
+use service::{health::Health, metrics::Registry, shutdown::Shutdown};
 use storage_database::Database;
-use tokio::time::timeout;
-use tracing::debug;
+use tokio::{sync::mpsc, task::JoinSet, time::timeout};
+use tracing::{debug, warn};
 
 use self::{
     app::App,
-    hub::{Cut, Dispatcher, Hub},
+    hub::{Cut, Dispatcher, Hub, LinkId},
     keeper::Keeper,
     limits::{CUT_TIME, FAREWELL_TIME},
     metrics::Metrics,
     owners::Owners,
+    pool::Watch,
 };
-pub use config::{Config, Dev, Https, Listeners, SfuLink};
+pub use config::{Config, Dev, Https, Listeners, LocalSfu};
 
-/// Beneath the data directory.
-const DATABASE_FILE: &str = "adda.sqlite";
-
-/// A signaling node whose database is open and whose metrics are registered.
+/// A signaling node whose metrics are registered.
 #[derive(Debug)]
 pub struct Signaling {
     config: Config,
-    database: Database,
     metrics: Metrics,
 }
 
 impl Signaling {
-    /// Opens the database. What can go wrong at the start goes wrong here, before any port.
-    pub async fn open(config: Config, registry: &mut Registry) -> anyhow::Result<Self> {
-        let file = config.data_dir.path().join(DATABASE_FILE);
-        let database = Database::sqlite(&file)
-            .await
-            .with_context(|| format!("opening the database {}", file.display()))?;
-        database.register(registry);
+    /// Prepares the node; nothing runs yet.
+    pub fn new(config: Config, registry: &mut Registry) -> Self {
         let metrics = Metrics::register(registry);
-        Ok(Self { config, database, metrics })
+        Self { config, metrics }
     }
 
-    /// Serves until `shutdown`, then tells the SFU and every client, and returns within two
-    /// seconds. `registry` is complete by now and is what `/metrics` shows.
+    /// Serves until `shutdown`, then tells every client, and returns within two seconds.
+    /// `registry` is complete by now and is what `/metrics` shows.
     pub async fn serve(
         self,
         listeners: Listeners,
-        link: SfuLink,
+        local: Option<LocalSfu>,
         health: Health,
         registry: Registry,
         shutdown: Shutdown,
     ) -> anyhow::Result<()> {
-        let Self { config, database, metrics } = self;
-        let (keeper, keeping) = Keeper::start(database.clone());
-        let (hub, dispatcher) =
-            Dispatcher::new(link, keeper.clone(), metrics.clone(), health.clone());
+        let Self { config, metrics } = self;
+        let Config { keys, database, registry: nodes, token, dev } = config;
+        let (keeper, keeping) = Keeper::start(database.clone(), nodes.clone());
+        let (hub, links, mut dispatcher) =
+            Dispatcher::new(keeper.clone(), metrics.clone(), health.clone());
+        let own = local.as_ref().map(|local| local.owner.clone());
+        let mut farewells = None;
+        if let Some(LocalSfu { owner, commands, events, farewell }) = local {
+            if let Err(error) = database.release_earlier(&owner).await {
+                warn!(%error, "rooms of an earlier life were not released");
+            }
+            let link = LinkId::new();
+            dispatcher.link_up(link, owner, commands.clone());
+            tokio::spawn(hub::carry(link, events, links.clone()));
+            farewells = Some((commands, farewell));
+        }
         let dispatching = tokio::spawn(dispatcher.run());
-        let boot = BootId::from_random(u64::from_be_bytes(random::bytes()?));
         let owners = Owners {
             hub: hub.clone(),
             database: database.clone(),
-            owner: Owner { node: config.node, boot },
+            registry: nodes.clone(),
             health: health.clone(),
         };
-        restore::rooms(&owners).await?;
+        let mut watching = JoinSet::new();
+        let (watch, comings) = Watch::new(hub.clone(), nodes, links, token, own);
+        watching.spawn(watch.run());
+        watching.spawn(restore::run(owners.clone(), comings));
+        watching.spawn(pool::watch_database(database.clone(), health.clone()));
 
-        let (keys, dev) = (config.keys, config.dev);
         let app = App { keys, owners, keeper, metrics, dev, shutdown: shutdown.clone() };
         let router = router::build(Arc::new(app), health.clone(), Arc::new(registry));
         let mut connections = listen::start(listeners, router, &shutdown);
 
         shutdown.requested().await;
         health.unready("process", "stopping");
-        farewell(&hub, &shutdown).await;
+        watching.shutdown().await;
+        farewell(&hub, farewells, &shutdown).await;
         let ended = async { while connections.join_next().await.is_some() {} };
         if timeout(CUT_TIME, ended).await.is_err() {
             debug!("connections were cut");
@@ -136,18 +115,22 @@ impl Signaling {
     }
 }
 
-/// Has the SFU tell every client why, and ends what is left after a while.
-async fn farewell(hub: &Hub, shutdown: &Shutdown) {
-    let last_words = async {
-        if hub.stop().await.is_err() {
-            debug!("SFU was gone before us");
+/// Has the SFU of this process, if it has one, tell every client why, and ends what is left after
+/// a while. Whoever is on other nodes only loses a socket, and resumes through another.
+async fn farewell(hub: &Hub, local: Option<(mpsc::Sender<Command>, Command)>, shutdown: &Shutdown) {
+    hub.stop().await;
+    if let Some((commands, farewell)) = local {
+        let last_words = async {
+            if commands.send(farewell).await.is_err() {
+                debug!("SFU was gone before us");
+            }
+            hub.emptied().await;
+        };
+        tokio::select! {
+            () = last_words => {}
+            () = tokio::time::sleep(FAREWELL_TIME) => {}
+            () = shutdown.immediate() => {}
         }
-        hub.emptied().await;
-    };
-    tokio::select! {
-        () = last_words => {}
-        () = tokio::time::sleep(FAREWELL_TIME) => {}
-        () = shutdown.immediate() => {}
     }
     hub.cut_all(Cut::Stopping).await;
     if timeout(CUT_TIME, hub.emptied()).await.is_err() {
@@ -168,4 +151,20 @@ async fn finish(
         }
     }
     database.close().await;
+}
+
+/// Serves only what operators look at, for a process without this role, until `shutdown`.
+pub async fn serve_status(
+    listeners: Listeners,
+    health: Health,
+    registry: Registry,
+    shutdown: Shutdown,
+) {
+    let router = service::http::routes(health, Arc::new(registry));
+    let mut connections = listen::start(listeners, router, &shutdown);
+    shutdown.requested().await;
+    let ended = async { while connections.join_next().await.is_some() {} };
+    if timeout(CUT_TIME, ended).await.is_err() {
+        debug!("connections were cut");
+    }
 }

@@ -84,6 +84,9 @@ pub(crate) const REFRESHED_TOKEN_LIFE_MIN: Duration = Duration::from_secs(600);
 /// Requests to the hub that may wait. It answers each in microseconds.
 pub(crate) const HUB_MESSAGES_MAX: usize = 1024;
 
+/// Events from all links that may wait. Links wait in turn, so that none is lost.
+pub(crate) const HUB_EVENTS_MAX: usize = 4096;
+
 /// RoomService calls in flight. One more is refused with `Retry-After`.
 pub(crate) const REQUESTS_MAX: usize = 1024;
 
@@ -98,6 +101,32 @@ pub(crate) const ROOMS_MAX: usize = 100_000;
 
 /// Between two looks for rooms that nobody holds any more.
 pub(crate) const SWEEP_INTERVAL: Duration = Duration::from_secs(10);
+
+/// Looks that must find a room idle until it is given up: longer than a join takes that comes
+/// through another signaling node.
+pub(crate) const IDLE_SWEEPS_MAX: u32 = 2;
+
+// The pool.
+
+/// Between two listings of the registry's nodes.
+pub(crate) const LISTING_INTERVAL: Duration = Duration::from_millis(500);
+
+/// Between two attempts to link a node: first and longest. A node that was cut off for a moment
+/// is back at once; one that is gone costs a handshake a second until its heartbeat has run out.
+pub(crate) const REDIAL_MIN: Duration = Duration::from_millis(100);
+pub(crate) const REDIAL_MAX: Duration = Duration::from_secs(1);
+
+/// Between two looks at a database that could not be reached.
+pub(crate) const DATABASE_LOOK_INTERVAL: Duration = Duration::from_secs(1);
+
+/// For the settings of a room to be read while somebody waits to join it.
+pub(crate) const SETTINGS_TIME: Duration = Duration::from_secs(1);
+
+/// Between two looks for saved rooms that nobody alive holds, when no node came or went.
+pub(crate) const RESTORE_INTERVAL: Duration = Duration::from_secs(60);
+
+/// The same while the holder of one is in doubt.
+pub(crate) const RESTORE_DOUBT_INTERVAL: Duration = Duration::from_millis(500);
 
 /// Room records that may wait for the database. When it is behind, forgetting is what is skipped:
 /// a room too many comes back after a restart, and ends again by its own timeout.

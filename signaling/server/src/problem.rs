@@ -6,7 +6,7 @@ use axum::{
 };
 use serde_json::json;
 
-use crate::limits::RETRY_AFTER;
+use crate::{limits::RETRY_AFTER, owners::Unplaced};
 
 /// An error with what to do about it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,6 +24,26 @@ impl Problem {
     pub(crate) const fn busy() -> Self {
         let detail = "The server can't take this right now. Try again in a moment.";
         Self::new(StatusCode::SERVICE_UNAVAILABLE, detail)
+    }
+}
+
+impl From<Unplaced> for Problem {
+    fn from(unplaced: Unplaced) -> Self {
+        match unplaced {
+            Unplaced::Busy => Self::busy(),
+            Unplaced::NoNode => Self::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "No media node can take this room right now. Try again in a moment.",
+            ),
+            Unplaced::HolderUnreachable => Self::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "The node of this room can't be reached right now. Try again in a moment.",
+            ),
+            Unplaced::NoDatabase => Self::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "The database can't be asked right now. Try again in a moment.",
+            ),
+        }
     }
 }
 

@@ -1,53 +1,51 @@
-//! Brings back the rooms that the API created before a restart.
+//! Brings back the rooms that the API created when the node that held them is gone.
+//!
+//! Every signaling node tries; the database lets one of them claim. Joins don't wait for this:
+//! whoever comes first to such a room brings it back with its settings.
 
-use anyhow::Context as _;
-use prost::Message as _;
-use proto::{
-    control::{Operation, RoomAction},
-    ids::Epoch,
-    livekit::CreateRoomRequest,
-};
-use storage_database::{Claim, SavedRoom};
+use tokio::{sync::watch, time::timeout};
 use tracing::{info, warn};
 
-use crate::{hub::AskError, limits::RESTORED_ROOMS_MAX, owners::Owners};
+use crate::{
+    limits::{RESTORE_DOUBT_INTERVAL, RESTORE_INTERVAL, RESTORED_ROOMS_MAX},
+    owners::{Kept, Owners},
+};
 
-/// Creates each saved room again under a new epoch; what an earlier life merely held is released.
-///
-/// Done before the first connection is accepted, so that nobody joins a room without its settings.
-pub(crate) async fn rooms(owners: &Owners) -> anyhow::Result<()> {
-    let Owners { database, owner, .. } = owners;
-    let saved = async {
-        database.release_earlier(owner).await?;
-        database.saved_rooms(RESTORED_ROOMS_MAX).await
-    };
-    let saved = saved.await.context("reading the saved rooms")?;
-    let ours = saved.iter().filter(|saved| saved.placement.owner.node == owner.node);
-    let mut restored = 0;
-    for saved in ours {
-        let claim = database.claim(&saved.room, owner, saved.placement.epoch).await;
-        let Claim::Granted(epoch) = claim.context("claiming the saved rooms")? else { continue };
-        match restore(owners, saved, epoch).await {
-            Ok(()) => restored += 1,
-            Err(AskError::Busy(busy)) => return Err(busy).context("restoring the saved rooms"),
-            Err(AskError::Refused(error)) => {
-                warn!(room = saved.room.as_str(), %error, "room was not restored");
-            }
+/// Looks after saved rooms whenever `nodes` changes, and now and then. Runs until it is dropped.
+pub(crate) async fn run(owners: Owners, mut nodes: watch::Receiver<()>) {
+    loop {
+        let interval = match look(&owners).await {
+            Clarity::Clear => RESTORE_INTERVAL,
+            Clarity::Doubt => RESTORE_DOUBT_INTERVAL,
+        };
+        if matches!(timeout(interval, nodes.changed()).await, Ok(Err(_))) {
+            return;
         }
     }
-    if restored > 0 {
-        info!(rooms = restored, "rooms restored");
-    }
-    Ok(())
 }
 
-async fn restore(owners: &Owners, saved: &SavedRoom, epoch: Epoch) -> Result<(), AskError> {
-    let Ok(settings) = CreateRoomRequest::decode(saved.settings.as_slice()) else {
-        warn!(room = saved.room.as_str(), "settings of a room can't be read");
-        return Ok(());
+/// Whether every saved room is somewhere.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Clarity {
+    Clear,
+    Doubt,
+}
+
+async fn look(owners: &Owners) -> Clarity {
+    let saved = match owners.database.saved_rooms(RESTORED_ROOMS_MAX).await {
+        Ok(saved) => saved,
+        Err(error) => {
+            warn!(%error, "saved rooms were not read");
+            return Clarity::Doubt;
+        }
     };
-    let hold = owners.hub.learn(&saved.room, epoch).await?;
-    let operation = Box::new(Operation::Create(settings));
-    owners.hub.ask(&hold, |request| RoomAction::Admin { request, operation }).await?;
-    Ok(())
+    let mut clarity = Clarity::Clear;
+    for room in &saved {
+        match owners.keep_alive(room).await {
+            Ok(Kept::There) => {}
+            Ok(Kept::Restored) => info!(room = room.room.as_str(), "room restored"),
+            Ok(Kept::InDoubt) | Err(_) => clarity = Clarity::Doubt,
+        }
+    }
+    clarity
 }

@@ -37,6 +37,7 @@ use crate::{
     limits::{MESSAGE_BYTES_MAX, READ_BUFFER_BYTES, WRITE_BUFFER_BYTES_MAX},
     listen::Slot,
     metrics::Stage,
+    owners::Unplaced,
     problem::retry_after,
 };
 
@@ -82,8 +83,11 @@ async fn connect(app: Arc<App>, path: SignalPath, mut request: Request) -> Respo
         Err(refusal) => return refusal.into_response(),
     };
     app.metrics.join_reached(Stage::Validate, arrived.elapsed());
-    let Ok((hold, _)) = app.owners.find_or_claim(&admitted.room).await else { return busy() };
-    let Ok(bits) = random::bits() else { return busy() };
+    let hold = match app.owners.place(&admitted.room).await {
+        Ok(hold) => hold,
+        Err(unplaced) => return busy(unplaced),
+    };
+    let Ok(bits) = random::bits() else { return busy(Unplaced::Busy) };
 
     let id = SessionId(bits);
     let span = info_span!(
@@ -189,8 +193,7 @@ impl IntoResponse for Refusal {
     }
 }
 
-fn busy() -> Response {
+fn busy(unplaced: Unplaced) -> Response {
     let headers = [(header::RETRY_AFTER, retry_after())];
-    let text = "the server can't take this right now: try again in a moment";
-    (StatusCode::SERVICE_UNAVAILABLE, headers, text).into_response()
+    (StatusCode::SERVICE_UNAVAILABLE, headers, unplaced.to_string()).into_response()
 }

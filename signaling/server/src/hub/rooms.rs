@@ -1,21 +1,30 @@
-//! The rooms of this node: under which epoch they are ours, and whether anybody needs them.
+//! The rooms that are known here: where they are, and whether anybody needs them.
 //!
 //! A room is needed while it is live, and while somebody holds it: a join on its way, an open
-//! socket. Once neither is so it is given up, and whoever comes next claims it anew. Holding
-//! closes the gap between an owner that ends an empty room and a join that is on its way there.
+//! socket. Once neither is so for a while it is given up, and whoever comes next claims it anew.
+//! Holding closes the gap between an owner that ends an empty room and a join that is on its way
+//! there; the while is for joins that come through other signaling nodes.
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use proto::ids::{Epoch, RoomName, SessionId};
+use proto::{
+    control::Command,
+    ids::{Epoch, RoomName, SessionId},
+    pool::{Owner, Placement},
+};
+use tokio::sync::mpsc;
 
-use super::{Found, Liveness};
-use crate::limits::ROOMS_MAX;
+use super::LinkId;
+use crate::limits::{IDLE_SWEEPS_MAX, ROOMS_MAX};
 
-/// Keeps a room ours for as long as it lives.
+/// Keeps a room in the table for as long as it lives, and leads to the room's node.
 #[derive(Clone, Debug)]
 pub(crate) struct Hold {
     room: RoomName,
-    epoch: Epoch,
+    place: Placement,
+    link: LinkId,
+    commands: mpsc::Sender<Command>,
+    is_introduced: bool,
     _count: Arc<()>,
 }
 
@@ -24,172 +33,243 @@ impl Hold {
         &self.room
     }
 
-    pub(crate) fn epoch(&self) -> Epoch {
-        self.epoch
+    pub(crate) fn owner(&self) -> &Owner {
+        &self.place.owner
     }
+
+    pub(crate) fn epoch(&self) -> Epoch {
+        self.place.epoch
+    }
+
+    pub(crate) fn link(&self) -> LinkId {
+        self.link
+    }
+
+    pub(crate) fn commands(&self) -> &mpsc::Sender<Command> {
+        &self.commands
+    }
+
+    /// Whether the room's node has been told with what settings the room was created.
+    pub(crate) fn is_introduced(&self) -> bool {
+        self.is_introduced
+    }
+}
+
+/// Whether a room has started, as far as its node has told us.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Liveness {
+    /// Just claimed.
+    Fresh,
+    Live,
+    /// It has ended. Its epoch may start again.
+    Over,
+    /// Another signaling node claimed it, or the link was down for a time.
+    Unknown,
 }
 
 /// The table.
 #[derive(Debug, Default)]
-pub(super) struct Rooms {
-    rooms: BTreeMap<RoomName, Room>,
-    /// Rooms whose owner turned out to have a higher epoch than the database gave us.
-    superseded: BTreeMap<RoomName, Epoch>,
-}
+pub(super) struct Rooms(BTreeMap<RoomName, Room>);
 
 #[derive(Debug)]
 struct Room {
-    epoch: Epoch,
+    place: Placement,
     liveness: Liveness,
+    is_introduced: bool,
     holders: Arc<()>,
+    idle_sweeps: u32,
     /// By which connection each participant came, by its sid.
     sessions: BTreeMap<String, SessionId>,
 }
 
 impl Rooms {
-    pub(super) fn find(&self, name: &RoomName) -> Found {
-        match self.rooms.get(name) {
-            Some(room) => Found::Ours { hold: room.hold(name), liveness: room.liveness },
-            None => {
-                let dead = self.superseded.get(name).copied().unwrap_or_default();
-                Found::Unknown { dead }
-            }
+    pub(super) fn place(&self, name: &RoomName) -> Option<&Placement> {
+        self.0.get(name).map(|room| &room.place)
+    }
+
+    pub(super) fn hold(
+        &mut self,
+        name: &RoomName,
+        (link, commands): (LinkId, mpsc::Sender<Command>),
+    ) -> Option<(Hold, Liveness)> {
+        let room = self.0.get_mut(name)?;
+        room.idle_sweeps = 0;
+        let hold = Hold {
+            room: name.clone(),
+            place: room.place.clone(),
+            link,
+            commands,
+            is_introduced: room.is_introduced,
+            _count: room.holders.clone(),
+        };
+        Some((hold, room.liveness))
+    }
+
+    /// Notes where `name` is, unless it is known to be under a higher epoch. Says whether there
+    /// was space for it.
+    pub(super) fn learn(&mut self, name: &RoomName, place: Placement, liveness: Liveness) -> bool {
+        match self.0.get(name) {
+            Some(room) if room.place.epoch >= place.epoch => return true,
+            Some(_) => {}
+            None if self.0.len() >= ROOMS_MAX => return false,
+            None => {}
+        }
+        self.0.insert(name.clone(), Room::new(place, liveness));
+        true
+    }
+
+    pub(super) fn introduced(&mut self, name: &RoomName, epoch: Epoch) {
+        if let Some(room) = self.at(name, epoch) {
+            room.is_introduced = true;
         }
     }
 
-    /// Notes that `name` is ours under `epoch`; `None` when the table is full.
-    pub(super) fn learn(&mut self, name: &RoomName, epoch: Epoch) -> Option<Hold> {
-        if self.rooms.len() >= ROOMS_MAX && !self.rooms.contains_key(name) {
-            return None;
-        }
-        self.superseded.remove(name);
-        if self.rooms.get(name).is_some_and(|room| room.epoch < epoch) {
-            self.rooms.remove(name);
-        }
-        let room = self.rooms.entry(name.clone()).or_insert_with(|| Room::new(epoch));
-        Some(room.hold(name))
-    }
-
-    pub(super) fn started(&mut self, name: &RoomName, epoch: Epoch) {
+    pub(super) fn started(&mut self, name: &RoomName, place: Placement) {
+        let epoch = place.epoch;
+        self.learn(name, place, Liveness::Live);
         if let Some(room) = self.at(name, epoch) {
             room.liveness = Liveness::Live;
+            room.is_introduced = true;
         }
     }
 
     pub(super) fn finished(&mut self, name: &RoomName, epoch: Epoch) {
         if let Some(room) = self.at(name, epoch) {
-            room.liveness = Liveness::Idle;
+            room.liveness = Liveness::Over;
+            room.is_introduced = false;
             room.sessions.clear();
         }
     }
 
-    /// The owner has a higher epoch than we sent: ours is over.
-    pub(super) fn superseded(&mut self, name: &RoomName, current: Epoch) {
-        if self.rooms.get(name).is_some_and(|room| room.epoch < current) {
-            self.rooms.remove(name);
-            if self.superseded.len() < ROOMS_MAX {
-                self.superseded.insert(name.clone(), current);
-            }
+    /// The link to `owner` has ended: what becomes of its rooms isn't heard any more.
+    pub(super) fn unlinked(&mut self, owner: &Owner) {
+        for room in self.0.values_mut().filter(|room| room.place.owner == *owner) {
+            room.liveness = Liveness::Unknown;
+            room.is_introduced = false;
+            room.sessions.clear();
         }
     }
 
-    /// Takes out the rooms that nobody needs and returns them, to be released.
+    /// Takes out the rooms that nobody needs and returns those to be released: over, or never
+    /// begun. What is merely unknown may live on, and is only forgotten here.
     pub(super) fn sweep(&mut self) -> Vec<(RoomName, Epoch)> {
         let unneeded = |room: &mut Room| {
-            room.liveness == Liveness::Idle && Arc::strong_count(&room.holders) == 1
+            let is_idle = room.liveness != Liveness::Live && Arc::strong_count(&room.holders) == 1;
+            room.idle_sweeps = if is_idle { room.idle_sweeps + 1 } else { 0 };
+            room.idle_sweeps >= IDLE_SWEEPS_MAX
         };
-        let given_up = self.rooms.extract_if(.., |_, room| unneeded(room));
-        given_up.map(|(name, room)| (name, room.epoch)).collect()
+        let given_up = self.0.extract_if(.., |_, room| unneeded(room));
+        let ended = given_up.filter(|(_, room)| room.liveness != Liveness::Unknown);
+        ended.map(|(name, room)| (name, room.place.epoch)).collect()
+    }
+
+    /// Where every live room is.
+    pub(super) fn live(&self) -> impl Iterator<Item = (&RoomName, &Placement)> {
+        let live = self.0.iter().filter(|(_, room)| room.liveness == Liveness::Live);
+        live.map(|(name, room)| (name, &room.place))
     }
 
     /// `session` is the signal connection of the participant with this sid.
     pub(super) fn seated(&mut self, name: &RoomName, sid: &str, session: SessionId) {
-        if let Some(room) = self.rooms.get_mut(name) {
+        if let Some(room) = self.0.get_mut(name) {
             room.sessions.insert(sid.to_owned(), session);
         }
     }
 
     pub(super) fn session_of(&self, name: &RoomName, sid: &str) -> Option<SessionId> {
-        self.rooms.get(name)?.sessions.get(sid).copied()
+        self.0.get(name)?.sessions.get(sid).copied()
     }
 
     pub(super) fn left(&mut self, name: &RoomName, sid: &str) {
-        if let Some(room) = self.rooms.get_mut(name) {
+        if let Some(room) = self.0.get_mut(name) {
             room.sessions.remove(sid);
         }
     }
 
     fn at(&mut self, name: &RoomName, epoch: Epoch) -> Option<&mut Room> {
-        self.rooms.get_mut(name).filter(|room| room.epoch == epoch)
+        self.0.get_mut(name).filter(|room| room.place.epoch == epoch)
     }
 }
 
 impl Room {
-    fn new(epoch: Epoch) -> Self {
-        Self { epoch, liveness: Liveness::Idle, holders: Arc::new(()), sessions: BTreeMap::new() }
-    }
-
-    fn hold(&self, name: &RoomName) -> Hold {
-        Hold { room: name.clone(), epoch: self.epoch, _count: self.holders.clone() }
+    fn new(place: Placement, liveness: Liveness) -> Self {
+        Self {
+            place,
+            liveness,
+            is_introduced: false,
+            holders: Arc::new(()),
+            idle_sweeps: 0,
+            sessions: BTreeMap::new(),
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use proto::pool::BootId;
+
     use super::*;
 
     fn demo() -> RoomName {
         "demo".parse().unwrap()
     }
 
+    fn at(epoch: u64) -> Placement {
+        let owner = Owner { node: "sfu".parse().unwrap(), boot: BootId::from_random(1) };
+        Placement { owner, epoch: Epoch(epoch) }
+    }
+
+    fn hold(rooms: &mut Rooms) -> Option<(Hold, Liveness)> {
+        rooms.hold(&demo(), (LinkId(0), mpsc::channel(1).0))
+    }
+
+    fn sweep_long(rooms: &mut Rooms) -> Vec<(RoomName, Epoch)> {
+        (0..IDLE_SWEEPS_MAX).flat_map(|_| rooms.sweep()).collect()
+    }
+
     #[test]
-    fn a_room_is_given_up_once_it_is_over_and_nobody_holds_it() {
+    fn a_room_is_given_up_a_while_after_it_is_over_and_nobody_holds_it() {
         let mut rooms = Rooms::default();
-        let hold = rooms.learn(&demo(), Epoch(3)).unwrap();
-        rooms.started(&demo(), Epoch(3));
-        drop(hold);
-        assert!(rooms.sweep().is_empty(), "it is live");
+        assert!(rooms.learn(&demo(), at(3), Liveness::Fresh));
+        rooms.started(&demo(), at(3));
+        assert!(sweep_long(&mut rooms).is_empty(), "it is live");
 
-        let Found::Ours { hold, liveness: Liveness::Live } = rooms.find(&demo()) else {
-            panic!("not found")
-        };
+        let (held, Liveness::Live) = hold(&mut rooms).unwrap() else { panic!("not live") };
         rooms.finished(&demo(), Epoch(3));
-        assert!(rooms.sweep().is_empty(), "a join is on its way to it");
+        assert!(sweep_long(&mut rooms).is_empty(), "a join is on its way to it");
 
-        drop(hold);
-        assert_eq!(rooms.sweep(), [(demo(), Epoch(3))]);
-        assert!(matches!(rooms.find(&demo()), Found::Unknown { dead: Epoch(0) }));
+        drop(held);
+        assert!(rooms.sweep().is_empty(), "a join may come through another node");
+        assert_eq!(sweep_long(&mut rooms), [(demo(), Epoch(3))]);
+        assert!(hold(&mut rooms).is_none());
+    }
+
+    #[test]
+    fn a_room_whose_node_is_not_heard_is_forgotten_and_not_released() {
+        let mut rooms = Rooms::default();
+        rooms.started(&demo(), at(3));
+        rooms.unlinked(&at(3).owner);
+        assert_eq!(rooms.place(&demo()), Some(&at(3)));
+        assert!(sweep_long(&mut rooms).is_empty());
+        assert_eq!(rooms.place(&demo()), None);
     }
 
     #[test]
     fn the_end_of_an_earlier_life_leaves_the_later_one_alone() {
         let mut rooms = Rooms::default();
-        rooms.learn(&demo(), Epoch(3)).unwrap();
-        rooms.learn(&demo(), Epoch(5)).unwrap();
-        rooms.started(&demo(), Epoch(5));
+        rooms.learn(&demo(), at(3), Liveness::Fresh);
+        rooms.started(&demo(), at(5));
 
         rooms.finished(&demo(), Epoch(3));
-        let found = rooms.find(&demo());
-        assert!(matches!(found, Found::Ours { liveness: Liveness::Live, .. }));
-        assert_eq!(rooms.learn(&demo(), Epoch(3)).unwrap().epoch(), Epoch(5));
-    }
-
-    #[test]
-    fn an_epoch_that_was_refused_is_known_to_be_dead() {
-        let mut rooms = Rooms::default();
-        rooms.learn(&demo(), Epoch(3)).unwrap();
-        rooms.superseded(&demo(), Epoch(9));
-        assert!(matches!(rooms.find(&demo()), Found::Unknown { dead: Epoch(9) }));
-
-        rooms.learn(&demo(), Epoch(10)).unwrap();
-        rooms.superseded(&demo(), Epoch(9));
-        assert!(matches!(rooms.find(&demo()), Found::Ours { .. }));
+        rooms.learn(&demo(), at(3), Liveness::Fresh);
+        let (held, liveness) = hold(&mut rooms).unwrap();
+        assert_eq!((held.epoch(), liveness), (Epoch(5), Liveness::Live));
     }
 
     #[test]
     fn a_participant_is_traced_to_its_connection_until_it_leaves() {
         let mut rooms = Rooms::default();
-        let _hold = rooms.learn(&demo(), Epoch(1)).unwrap();
+        rooms.learn(&demo(), at(1), Liveness::Fresh);
         rooms.seated(&demo(), "PA_a", SessionId(7));
         rooms.seated(&demo(), "PA_b", SessionId(8));
         assert_eq!(rooms.session_of(&demo(), "PA_a"), Some(SessionId(7)));

@@ -15,7 +15,10 @@ use proto::{
     control::{Join, RoomAction},
     grants::Grants,
     ids::SessionId,
-    livekit::{Pong, SignalRequest, SignalResponse, signal_request, signal_response},
+    livekit::{
+        DisconnectReason, LeaveRequest, Pong, SignalRequest, SignalResponse, leave_request::Action,
+        signal_request, signal_response,
+    },
 };
 use service::{
     clock,
@@ -121,7 +124,7 @@ impl Session {
 
     async fn join_and_relay(&mut self, socket: &mut Socket, join: Join) -> End {
         let hub = self.app.owners.hub.clone();
-        let Ok(mailbox) = hub.register(self.id, self.hold.room().clone()).await else {
+        let Ok(mailbox) = hub.register(self.id, &self.hold).await else {
             return Busy.into();
         };
         if hub.send(&self.hold, RoomAction::Join(Box::new(join))).await.is_err() {
@@ -145,7 +148,7 @@ impl Session {
                 Some(cut) = cut.recv() => return Err(End::Cut(cut)),
                 outgoing = frames.recv() => {
                     let outgoing = outgoing
-                        .ok_or_else(|| End::Cut(cut.try_recv().unwrap_or(Cut::Misplaced)))?;
+                        .ok_or_else(|| End::Cut(cut.try_recv().unwrap_or(Cut::LinkLost)))?;
                     self.on_outgoing(socket, &mut cut, outgoing).await?;
                 }
                 message = socket.next() => {
@@ -245,8 +248,15 @@ impl Session {
         }
     }
 
-    /// Sends the close frame that tells the client why.
+    /// Tells the client why, and what to do: in a frame that SDKs act on, and in the close frame.
     async fn close(&self, socket: &mut Socket, end: End) {
+        if let Some(leave) = leave_of(end) {
+            let frame =
+                frame::encode(&response(signal_response::Message::Leave(leave)), self.format);
+            if !matches!(timeout(CLOSE_TIME, socket.send(frame)).await, Ok(Ok(()))) {
+                return debug!("client was not told where to go");
+            }
+        }
         let (code, reason) = match end {
             End::Gone => return,
             End::Dismissed if self.app.shutdown.is_requested() => (CloseCode::Away, "stopping"),
@@ -254,6 +264,9 @@ impl Session {
             End::Cut(Cut::Stopping) => (CloseCode::Away, "stopping"),
             End::Cut(Cut::TooSlow) => (CloseCode::Again, "too slow: messages were lost"),
             End::Cut(Cut::Misplaced) => (CloseCode::Again, "the room is elsewhere: connect again"),
+            End::Cut(Cut::LinkLost) => {
+                (CloseCode::Again, "the room can't be reached: connect again")
+            }
             End::Refused(code, reason) => (code, reason),
         };
         let frame = CloseFrame { code, reason: reason.into() };
@@ -262,6 +275,20 @@ impl Session {
             debug!("close frame was not sent");
         }
     }
+}
+
+/// What SDKs do without waiting for anything: join anew where the room has another life, resume
+/// where it may only be out of sight, since its media may go on all the while.
+fn leave_of(end: End) -> Option<LeaveRequest> {
+    let (reason, action) = match end {
+        End::Cut(Cut::Misplaced) => (DisconnectReason::StateMismatch, Action::Reconnect),
+        End::Cut(Cut::LinkLost) => (DisconnectReason::SignalClose, Action::Resume),
+        End::Dismissed | End::Gone | End::Cut(Cut::TooSlow | Cut::Stopping) | End::Refused(..) => {
+            return None;
+        }
+    };
+    let (reason, action) = (reason.into(), action.into());
+    Some(LeaveRequest { can_reconnect: true, reason, action, regions: None })
 }
 
 /// Writes one message, unless the hub ends the session while the socket is stuck.

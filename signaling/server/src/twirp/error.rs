@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use crate::{
     access::Refusal,
     hub::{AskError, Busy},
+    owners::Unplaced,
     problem::retry_after,
 };
 
@@ -126,6 +127,12 @@ impl From<TwirpError> for Failure {
 impl From<Busy> for TwirpError {
     fn from(_: Busy) -> Self {
         Self::new(Code::Unavailable, "the server can't take this right now")
+    }
+}
+
+impl From<Unplaced> for TwirpError {
+    fn from(unplaced: Unplaced) -> Self {
+        Self::new(Code::Unavailable, unplaced.to_string())
     }
 }
 

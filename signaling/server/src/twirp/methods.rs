@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     access,
-    hub::{AskError, Hold, Liveness},
+    hub::{AskError, Hold},
     keeper::NotWritten,
 };
 
@@ -32,8 +32,8 @@ impl Call {
             .name
             .parse::<RoomName>()
             .map_err(|error| TwirpError::new(Code::InvalidArgument, error.to_string()))?;
-        let (hold, liveness) = self.app.owners.find_or_claim(&room).await?;
-        if liveness == Liveness::Idle {
+        let (hold, is_new) = self.app.owners.place_new(&room).await?;
+        if is_new {
             // On disk before anybody is told that it exists.
             self.app.keeper.save(&room, hold.epoch(), request.encode_to_vec()).await?;
         }
@@ -157,7 +157,7 @@ impl Call {
 
     async fn hold(&self, room: &str) -> Result<Option<Hold>, TwirpError> {
         let Ok(room) = room.parse::<RoomName>() else { return Ok(None) };
-        Ok(self.app.owners.find(&room).await?.map(|(hold, _)| hold))
+        Ok(self.app.owners.find(&room).await?)
     }
 
     async fn ask_about_participant(

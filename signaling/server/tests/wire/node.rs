@@ -17,15 +17,19 @@ use proto::{
         JoinRequest, JoinResponse, ParticipantInfo, SignalRequest, SignalResponse,
         WrappedJoinRequest, signal_request, signal_response,
     },
+    pool::{BootId, NodeRecord, NodeState, Owner, Role},
 };
 use service::{
     clock,
     data_dir::DataDir,
     health::Health,
+    random,
     shutdown::{Shutdown, Trigger},
     token::{Keys, Validity},
 };
-use signaling_server::{Config, Dev, Https, Listeners, SfuLink, Signaling};
+use signaling_server::{Config, Dev, Https, Listeners, LocalSfu, Signaling};
+use storage_database::Database;
+use storage_registry::Registry;
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::mpsc,
@@ -87,19 +91,29 @@ impl Node {
 
     async fn launch_on(data_dir: Arc<DataDir>, dev: Option<Dev>, https: Option<Https>) -> Self {
         let mut registry = service::metrics::registry("0.0.0");
-        let node = "node-1".parse().unwrap();
-        let config = Config { node, data_dir, keys: keys(), dev };
-        let signaling = Signaling::open(config, &mut registry).await.unwrap();
+        let database = Database::sqlite(&data_dir.path().join("adda.sqlite")).await.unwrap();
+        let nodes = Registry::in_process();
+        let owner = life_of("node-1");
+        nodes.announce(&record_of(&owner, ""), PATIENCE).await.unwrap();
+        let config = Config { keys: keys(), database, registry: nodes, token: None, dev };
+        let signaling = Signaling::new(config, &mut registry);
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
         let listeners = Listeners { http: vec![listener], https };
         let (to_sfu, commands) = mpsc::channel(1024);
         let (events, from_sfu) = mpsc::channel(1024);
-        let link = SfuLink { commands: to_sfu, events: from_sfu };
+        let farewell = Command::Shutdown;
+        let local = LocalSfu { owner, commands: to_sfu, events: from_sfu, farewell };
         let (trigger, shutdown) = Shutdown::new();
         let health = Health::new();
         health.started();
-        let serving = tokio::spawn(signaling.serve(listeners, link, health, registry, shutdown));
+        let local = Some(local);
+        let serving = tokio::spawn(async move {
+            let served = signaling.serve(listeners, local, health, registry, shutdown).await;
+            // Whoever starts again on it waits for this.
+            drop(data_dir);
+            served
+        });
         Self { address, sfu: Sfu { commands, events }, trigger, serving, dir: None }
     }
 
@@ -124,6 +138,27 @@ impl Node {
         let message = client.response().await;
         assert!(matches!(message, signal_response::Message::Join(_)), "{message:?}");
         (client, joined)
+    }
+}
+
+/// A new life of a node.
+pub(crate) fn life_of(node: &str) -> Owner {
+    let boot = BootId::from_random(u64::from_be_bytes(random::bytes().unwrap()));
+    Owner { node: node.parse().unwrap(), boot }
+}
+
+/// What an SFU node announces whose cluster port is at `cluster`.
+pub(crate) fn record_of(owner: &Owner, cluster: &str) -> NodeRecord {
+    NodeRecord {
+        owner: owner.clone(),
+        roles: vec![Role::Sfu],
+        region: String::new(),
+        version: "0.0.0".to_owned(),
+        state: NodeState::Ready,
+        cluster: cluster.to_owned(),
+        rooms: 0,
+        participants: 0,
+        load: 0.0,
     }
 }
 

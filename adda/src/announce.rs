@@ -1,0 +1,77 @@
+//! Tells the registry that this process lives, what it does and how busy it is.
+
+use std::time::Duration;
+
+use proto::pool::{NodeRecord, NodeState};
+use service::{clock, health::Health};
+use sfu_server::Snapshot;
+use storage_registry::Registry;
+use tokio::{
+    sync::watch,
+    time::{MissedTickBehavior, interval},
+};
+use tracing::debug;
+
+/// Between two heartbeats.
+const INTERVAL: Duration = Duration::from_millis(500);
+
+/// How long a heartbeat lives: three may be lost.
+const LIFE: Duration = Duration::from_secs(2);
+
+/// Announces `record` again and again, with what has changed about it. Runs until it is dropped.
+pub(crate) async fn run(
+    registry: Registry,
+    mut record: NodeRecord,
+    health: Health,
+    shards: Vec<watch::Receiver<Snapshot>>,
+) {
+    let mut load = Load::new();
+    let mut ticks = interval(INTERVAL);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        let is_ready = health.reasons().is_empty();
+        record.state = if is_ready { NodeState::Ready } else { NodeState::Unready };
+        record.rooms = shards.iter().map(|shard| shard.borrow().core.rooms).sum();
+        record.participants = shards.iter().map(|shard| shard.borrow().core.participants).sum();
+        record.load = load.measure();
+        if let Err(error) = registry.announce(&record, LIFE).await {
+            debug!(%error, "heartbeat was not heard");
+        }
+    }
+}
+
+/// How much of the machine's processors this process uses.
+struct Load {
+    cores: f64,
+    measured: std::time::Instant,
+    used: Duration,
+    last: f64,
+}
+
+/// The weight of the newest measurement in the smoothed load.
+const NEWEST: f64 = 0.3;
+
+impl Load {
+    fn new() -> Self {
+        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        let cores = f64::from(u32::try_from(cores).unwrap_or(u32::MAX));
+        Self { cores, measured: clock::now(), used: processor_time(), last: 0.0 }
+    }
+
+    fn measure(&mut self) -> f64 {
+        let (now, used) = (clock::now(), processor_time());
+        let passed = now.saturating_duration_since(self.measured).as_secs_f64();
+        if passed > 0.0 {
+            let share = used.saturating_sub(self.used).as_secs_f64() / passed / self.cores;
+            self.last += NEWEST * (share.min(1.0) - self.last);
+        }
+        (self.measured, self.used) = (now, used);
+        self.last
+    }
+}
+
+fn processor_time() -> Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+    Duration::try_from(time).unwrap_or_default()
+}
