@@ -24,6 +24,11 @@ impl Sha256 {
         Self(service::digest::sha256(bytes))
     }
 
+    /// The sum itself.
+    pub fn to_bytes(self) -> [u8; 32] {
+        self.0
+    }
+
     /// As S3's headers carry it.
     pub(crate) fn to_base64(self) -> String {
         BASE64_STANDARD.encode(self.0)

@@ -1,0 +1,66 @@
+//! A store that refuses, a spool that is full.
+
+use std::fs;
+
+use proto::link::{LinkFrame, LinkTrackId};
+use storage_database::RecordingStatus;
+
+use crate::world::{World, at_ms, murmur, sid};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_that_refuses_is_tried_until_it_takes_the_file() {
+    let mut world = World::new().await;
+    let life = world.start(1);
+    // A file lies where the recordings' folder should be.
+    let blocked = world.folder.path().join("objects/objects/rec");
+    fs::write(&blocked, b"in the way").expect("written");
+    let id = world.ask("refused").await;
+    let room = world.hears().await;
+    room.publishes(1).await;
+    room.speaks(1, murmur(0..100)).await;
+    world.spools(90 * 65).await;
+    world.stop(id).await;
+    let retried = "adda_recorder_uploads_total{outcome=\"retried\"}";
+    world.until("some tries", async || (life.metric(retried) >= 2.0).then_some(())).await;
+    assert_eq!(world.recording(id).await.status, RecordingStatus::Finalizing);
+    assert!(world.spooled() > 0, "what isn't stored stays");
+
+    fs::remove_file(&blocked).expect("removed");
+    let recording = world.reaches(id, RecordingStatus::Available).await;
+    assert_eq!(recording.tracks[0].duration_ms, 2_000);
+    world.until("an empty spool", async || (world.spooled() == 0).then_some(())).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_spool_ends_the_track_that_needs_it_and_says_so() {
+    let mut world = World::new().await;
+    world.spool_bytes_max = 60_000;
+    let _life = world.start(1);
+    let id = world.ask("full").await;
+    let room = world.hears().await;
+    room.publishes(1).await;
+    room.publishes(2).await;
+    // The second has ended, and is in the spool whole, when the first fills it.
+    room.speaks(2, murmur(0..50)).await;
+    room.say(LinkFrame::TrackEnded { track: LinkTrackId(2), at: at_ms(1_000) }).await;
+    world
+        .until("the short track", async || {
+            (!world.recording(id).await.tracks.is_empty()).then_some(())
+        })
+        .await;
+    room.speaks(1, murmur(0..2_000)).await;
+    world.spools(55_000).await;
+    assert!(world.spooled() <= 60_000, "{}", world.spooled());
+    world.stop(id).await;
+    let recording = world.reaches(id, RecordingStatus::Available).await;
+
+    let of = |id: u32| recording.tracks.iter().find(|track| track.sid == sid(id)).expect("a track");
+    assert_eq!((of(2).duration_ms, of(2).gaps.len()), (1_000, 0));
+    let full = of(1);
+    let [gap] = full.gaps.as_slice() else { panic!("one gap: {:?}", full.gaps) };
+    assert_eq!(gap.reason, "spool");
+    assert!(gap.start_ms.abs_diff(full.duration_ms) <= 3, "{gap:?} after {}", full.duration_ms);
+    assert!((39_000..42_000).contains(&(gap.start_ms + gap.duration_ms)), "{gap:?}");
+    let bytes = world.object(&full.object).await;
+    assert!(recorder_core::ogg::last_page(&bytes).expect("a page").is_final);
+}

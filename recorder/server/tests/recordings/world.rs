@@ -1,0 +1,291 @@
+//! What a recorder needs around it, and the room that it hears.
+
+use std::{fs, path::PathBuf, time::Duration};
+
+use bytes::Bytes;
+use proto::{
+    ids::{Epoch, ParticipantSid, RoomName, RoomSid, TrackSid},
+    link::{LinkEncoding, LinkFrame, LinkPacket, LinkPurpose, LinkTrack, LinkTrackId, UnixMicros},
+    livekit::TrackSource,
+    pool::{BootId, NodeRecord, NodeState, Owner, Placement, Role},
+};
+use recorder_server::{Config, OpenLink, Parts, Recorder};
+use service::{
+    clock::{now, unix_time},
+    metrics,
+    shutdown::{Shutdown, Trigger},
+};
+use storage_database::{Claim, Database, NewRecording, Recording, RecordingId, RecordingStatus};
+use storage_objects::{Objects, SigningKey};
+use storage_registry::Registry;
+use tempfile::TempDir;
+use tokio::{
+    runtime::{Builder, Runtime},
+    sync::mpsc,
+    time::{sleep, timeout},
+};
+
+/// How long anything may take. Only a failure waits for it.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// Samples of a packet.
+pub(crate) const FRAME: u32 = 960;
+
+pub(crate) struct World {
+    pub(crate) folder: TempDir,
+    pub(crate) database: Database,
+    pub(crate) objects: Objects,
+    pub(crate) registry: Registry,
+    /// What the recorder asks of rooms.
+    pub(crate) links: mpsc::Receiver<OpenLink>,
+    asking: mpsc::Sender<OpenLink>,
+    pub(crate) spool_bytes_max: u64,
+}
+
+/// One life of a recorder, on a runtime of its own that can be killed.
+pub(crate) struct Life {
+    runtime: Option<Runtime>,
+    recorder: Option<Recorder>,
+    trigger: Trigger,
+    metrics: metrics::Registry,
+}
+
+impl World {
+    pub(crate) async fn new() -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let database = Database::sqlite(&folder.path().join("adda.db")).await.expect("a database");
+        let key = SigningKey::new(&[7; 32]);
+        let objects =
+            Objects::filesystem(&folder.path().join("objects"), &key, "").expect("a store");
+        let registry = Registry::in_process();
+        let (asking, links) = mpsc::channel(8);
+        Self { folder, database, objects, registry, links, asking, spool_bytes_max: 1 << 30 }
+    }
+
+    pub(crate) fn spool(&self) -> PathBuf {
+        self.folder.path().join("spool")
+    }
+
+    /// Starts a recorder; each boot is another life of the same node.
+    pub(crate) fn start(&self, boot: u64) -> Life {
+        let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build();
+        let runtime = runtime.expect("a runtime");
+        let (trigger, shutdown) = Shutdown::new();
+        let owner =
+            Owner { node: "recorder-1".parse().expect("a name"), boot: BootId::from_random(boot) };
+        let announce = Some(node(&owner, Role::Recorder));
+        let config =
+            Config { owner, announce, spool: self.spool(), spool_bytes_max: self.spool_bytes_max };
+        let parts = Parts {
+            database: self.database.clone(),
+            objects: self.objects.clone(),
+            registry: self.registry.clone(),
+            links: self.asking.clone(),
+        };
+        let mut metrics = metrics::registry("0");
+        let guard = runtime.enter();
+        let recorder = Recorder::start(config, parts, &mut metrics, shutdown).expect("a spool");
+        drop(guard);
+        Life { runtime: Some(runtime), recorder: Some(recorder), trigger, metrics }
+    }
+
+    /// Places a room on the node that this test is, and asks for its recording.
+    pub(crate) async fn ask(&self, room: &str) -> RecordingId {
+        let room: RoomName = room.parse().expect("a name");
+        let owner = Owner { node: "sfu-1".parse().expect("a name"), boot: BootId::from_random(1) };
+        let claim = self.database.claim(&room, &owner, Epoch(0)).await.expect("a claim");
+        if let Claim::Granted(epoch) = claim {
+            let placement = Placement { owner: owner.clone(), epoch };
+            self.registry.set_room(&room, &placement).await.expect("a registry");
+        }
+        let sfu = node(&owner, Role::Sfu);
+        self.registry.announce(&sfu, Duration::from_secs(600)).await.expect("a registry");
+        let at = UnixMicros(micros(unix_time()));
+        let id = RecordingId::new(at, micros(unix_time()).into());
+        let requested_by = "operator".parse().expect("a name");
+        let new = NewRecording { id, room, requested_by, consent: true, at };
+        self.database.create_recording(&new).await.expect("a recording");
+        self.registry.hint("recordings", b"").await.expect("a hint");
+        id
+    }
+
+    /// Waits until the recorder asks for the room's voice.
+    pub(crate) async fn hears(&mut self) -> Room {
+        let asked = timeout(PATIENCE, self.links.recv()).await.expect("a recorder that listens");
+        let open = asked.expect("a channel");
+        assert_eq!(open.request.purpose, LinkPurpose::Recording);
+        assert_eq!(open.node.owner.node.as_str(), "sfu-1");
+        let room = Room { frames: open.frames };
+        room.say(LinkFrame::Opened {
+            sid: RoomSid::from_random(1),
+            epoch: open.request.epoch,
+            at: at_ms(0),
+        })
+        .await;
+        room
+    }
+
+    pub(crate) async fn stop(&self, id: RecordingId) {
+        self.database.request_stop(id, at_ms(0)).await.expect("a database");
+    }
+
+    pub(crate) async fn recording(&self, id: RecordingId) -> Recording {
+        self.database.recording(id).await.expect("a database").expect("a recording")
+    }
+
+    pub(crate) async fn reaches(&self, id: RecordingId, status: RecordingStatus) -> Recording {
+        self.until(&format!("{status:?}"), async || {
+            let recording = self.recording(id).await;
+            (recording.status == status).then_some(recording)
+        })
+        .await
+    }
+
+    /// Asks again and again until there is an answer.
+    pub(crate) async fn until<T>(&self, what: &str, ask: impl AsyncFn() -> Option<T>) -> T {
+        let deadline = now() + PATIENCE;
+        loop {
+            if let Some(answer) = ask().await {
+                return answer;
+            }
+            assert!(now() < deadline, "waited for {what}");
+            sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// Waits until the spool holds this many bytes of Ogg.
+    pub(crate) async fn spools(&self, bytes: u64) {
+        self.until("the spool", async || (self.spooled() >= bytes).then_some(())).await;
+    }
+
+    pub(crate) fn spooled(&self) -> u64 {
+        let folders = fs::read_dir(self.spool()).into_iter().flatten().flatten();
+        let files = folders.flat_map(|folder| fs::read_dir(folder.path()).into_iter().flatten());
+        let files = files.flatten().filter(|file| file.path().extension() == Some("ogg".as_ref()));
+        files.filter_map(|file| file.metadata().ok()).map(|file| file.len()).sum()
+    }
+
+    /// Where the object of that key lies.
+    pub(crate) async fn object(&self, key: &str) -> Vec<u8> {
+        let key = key.parse().expect("a key");
+        let object = self.objects.get(&key, None).await.expect("a store").expect("an object");
+        let mut bytes = Vec::new();
+        let mut stream = object.stream;
+        while let Some(chunk) = stream.next().await {
+            bytes.extend_from_slice(&chunk.expect("a chunk"));
+        }
+        bytes
+    }
+}
+
+impl Life {
+    /// Ends it as `kill -9` does: nothing more is written, nobody is told.
+    pub(crate) fn kill(self) {
+        drop(self);
+    }
+
+    /// Ends it as SIGTERM does.
+    pub(crate) async fn stop(mut self) {
+        self.trigger.pull();
+        if let Some(recorder) = self.recorder.take() {
+            recorder.stopped().await;
+        }
+    }
+
+    /// What `/metrics` shows of one series.
+    pub(crate) fn metric(&self, name: &str) -> f64 {
+        let mut text = String::new();
+        prometheus_client::encoding::text::encode(&mut text, &self.metrics).expect("text");
+        let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        line.unwrap_or_else(|| panic!("no {name} in {text}")).parse().expect("a number")
+    }
+}
+
+impl Drop for Life {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+/// The room's end of a link.
+pub(crate) struct Room {
+    pub(crate) frames: mpsc::Sender<LinkFrame>,
+}
+
+impl Room {
+    pub(crate) async fn say(&self, frame: LinkFrame) {
+        timeout(PATIENCE, self.frames.send(frame)).await.expect("in time").expect("a listener");
+    }
+
+    pub(crate) async fn publishes(&self, id: u32) {
+        self.say(LinkFrame::TrackStarted(Box::new(LinkTrack {
+            id: LinkTrackId(id),
+            sid: sid(id),
+            name: "microphone".to_owned(),
+            source: TrackSource::Microphone,
+            muted: false,
+            participant: ParticipantSid::from_random(id.into()),
+            identity: format!("speaker-{id}").parse().expect("a name"),
+            participant_name: format!("Speaker {id}"),
+            at: at_ms(0),
+        })))
+        .await;
+    }
+
+    /// Says the packets of one track with these numbers, each 20 ms after the one before.
+    pub(crate) async fn speaks(&self, id: u32, packets: impl IntoIterator<Item = (u32, Vec<u8>)>) {
+        for (number, payload) in packets {
+            self.speaks_as(id, number.into(), number, &payload).await;
+        }
+    }
+
+    /// The same with one packet, which its sender counts as `index`.
+    pub(crate) async fn speaks_as(&self, id: u32, index: u64, number: u32, payload: &[u8]) {
+        let packet = LinkPacket { index, ..packet(id, number, payload) };
+        self.say(LinkFrame::Packets(vec![packet])).await;
+    }
+}
+
+pub(crate) fn sid(id: u32) -> TrackSid {
+    TrackSid::from_random(id.into())
+}
+
+/// Milliseconds after the room began, which every test lets happen in 2023.
+pub(crate) fn at_ms(ms: u64) -> UnixMicros {
+    UnixMicros(1_700_000_000_000_000 + ms * 1_000)
+}
+
+fn packet(id: u32, number: u32, payload: &[u8]) -> LinkPacket {
+    LinkPacket {
+        track: LinkTrackId(id),
+        received: at_ms(u64::from(number) * 20),
+        index: u64::from(number),
+        timestamp: number.wrapping_mul(FRAME),
+        encoding: LinkEncoding::Opus,
+        payload: Bytes::copy_from_slice(payload),
+    }
+}
+
+/// Packets that hold something, whatever it is: 20 ms of SILK.
+pub(crate) fn murmur(numbers: std::ops::Range<u32>) -> impl Iterator<Item = (u32, Vec<u8>)> {
+    numbers.map(|number| (number, [&[0x48][..], &[0x55; 60], &number.to_be_bytes()].concat()))
+}
+
+fn node(owner: &Owner, role: Role) -> NodeRecord {
+    NodeRecord {
+        owner: owner.clone(),
+        roles: vec![role],
+        region: String::new(),
+        version: "0".to_owned(),
+        state: NodeState::Ready,
+        cluster: String::new(),
+        rooms: 0,
+        participants: 0,
+        load: 0.0,
+    }
+}
+
+fn micros(time: Duration) -> u64 {
+    u64::try_from(time.as_micros()).expect("a time")
+}
