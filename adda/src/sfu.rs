@@ -65,6 +65,7 @@ impl Sfu {
         })?;
         let snapshots = std::mem::take(&mut node.snapshots);
         sfu_server::register(registry, snapshots.clone());
+        sfu_server::register_control(registry, &node.control);
         let port = token.map(|token| open_port(config, &node, token.clone())).transpose()?;
         let addresses = node.addresses.clone();
         Ok(Self { node, addresses, snapshots, port })

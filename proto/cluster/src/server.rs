@@ -214,3 +214,16 @@ fn understood(version: u32) -> Result<(), Status> {
         Err(Status::failed_precondition("this release doesn't understand the caller's"))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_caller_of_a_release_that_is_too_old_is_told_so() {
+        let refused = understood(VERSION_MIN - 1).unwrap_err();
+        assert_eq!(refused.code(), tonic::Code::FailedPrecondition);
+        assert!(understood(VERSION).is_ok());
+        assert!(understood(VERSION + 1).is_ok(), "a newer release knows whether it understands us");
+    }
+}

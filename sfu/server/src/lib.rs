@@ -23,7 +23,7 @@ mod stats;
 pub use crate::{
     config::{Config, MediaAddress},
     links::OpenLink,
-    metrics::register,
+    metrics::{register, register_control},
     node::{Node, StartError},
     router::{Connection, Control},
     stats::{DELAY_BOUNDS_MICROS, DelayHistogram, IoStats, Snapshot},

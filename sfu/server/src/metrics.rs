@@ -10,11 +10,42 @@ use prometheus_client::{
 };
 use tokio::sync::watch;
 
-use crate::stats::{DELAY_BOUNDS_MICROS, DelayHistogram, Snapshot};
+use crate::{
+    router::Control,
+    stats::{DELAY_BOUNDS_MICROS, DelayHistogram, RouterStats, Snapshot},
+};
 
 /// Publishes the shards' snapshots. `registry` puts `adda_` before every name.
 pub fn register(registry: &mut Registry, snapshots: Vec<watch::Receiver<Snapshot>>) {
     registry.register_collector(Box::new(Sfu { snapshots: snapshots.into() }));
+}
+
+/// Publishes how many signaling nodes are connected. Doesn't keep the node alive.
+pub fn register_control(registry: &mut Registry, control: &Control) {
+    registry.register_collector(Box::new(Signaling { stats: control.stats() }));
+}
+
+#[derive(Debug)]
+struct Signaling {
+    stats: watch::Receiver<RouterStats>,
+}
+
+impl Collector for Signaling {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        let RouterStats { connections, cut_off } = *self.stats.borrow();
+        gauge(
+            &mut encoder,
+            "signaling_connections",
+            "Signaling nodes connected to this SFU node",
+            connections,
+        )?;
+        counter(
+            &mut encoder,
+            "signaling_connections_cut",
+            "Connections of signaling nodes that were ended because they fell too far behind",
+            cut_off,
+        )
+    }
 }
 
 #[derive(Debug)]

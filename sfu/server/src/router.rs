@@ -22,7 +22,7 @@ use proto::{
     control::{Command, Event, RequestId},
     ids::{Epoch, RoomName, SessionId},
 };
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 
 use self::{inbound::Inbound, tables::Tables};
 #[cfg(doc)]
@@ -30,6 +30,7 @@ use crate::limits::{CONNECTIONS_MAX, REQUESTS_MAX, SESSIONS_MAX};
 use crate::{
     limits::{COMMANDS_MAX, OUTBOX_MAX, ROUTER_MESSAGES_MAX},
     mailbox::Mailboxes,
+    stats::RouterStats,
 };
 
 /// The way in for signaling. Cheap to clone. Once every clone and connection is gone, the node's
@@ -38,6 +39,7 @@ use crate::{
 pub struct Control {
     mailboxes: Arc<Mailboxes>,
     messages: mpsc::Sender<Message>,
+    stats: watch::Receiver<RouterStats>,
 }
 
 /// One signaling node's connection. It ends when either channel is dropped. It also ends when
@@ -93,9 +95,15 @@ impl Control {
     /// Starts routing between `mailboxes` and connections yet to come. Needs a tokio runtime.
     pub(crate) fn start(mailboxes: Mailboxes, events: mpsc::Receiver<Event>) -> Self {
         let (messages, inbox) = mpsc::channel(ROUTER_MESSAGES_MAX);
-        let tables = Tables::new(mailboxes.len());
+        let (counted, stats) = watch::channel(RouterStats::default());
+        let tables = Tables::new(mailboxes.len(), counted);
         tokio::spawn(route(inbox, events, tables));
-        Self { mailboxes: Arc::new(mailboxes), messages }
+        Self { mailboxes: Arc::new(mailboxes), messages, stats }
+    }
+
+    /// What the router has counted so far.
+    pub(crate) fn stats(&self) -> watch::Receiver<RouterStats> {
+        self.stats.clone()
     }
 
     /// Opens a connection for signaling in this process. Needs a tokio runtime.

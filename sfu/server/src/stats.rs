@@ -71,6 +71,15 @@ impl IoStats {
     }
 }
 
+/// What the router between shards and signaling nodes has counted.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct RouterStats {
+    /// Gauge: signaling nodes connected, this process's among them.
+    pub(crate) connections: u64,
+    /// Connections ended because they didn't take their events.
+    pub(crate) cut_off: u64,
+}
+
 /// A shard's counters at one instant.
 #[derive(Clone, Copy, Debug)]
 pub struct Snapshot {

@@ -8,12 +8,15 @@ use proto::{
 };
 use tokio::sync::{
     mpsc::{self, error::TrySendError},
-    oneshot,
+    oneshot, watch,
 };
 use tracing::{debug, info, warn};
 
 use super::{ConnectionId, Message, Newcomer, Session, inbound::COUNTER_BITS, lists::Lists};
-use crate::limits::{CONNECTIONS_MAX, REQUESTS_MAX, SESSIONS_MAX};
+use crate::{
+    limits::{CONNECTIONS_MAX, REQUESTS_MAX, SESSIONS_MAX},
+    stats::RouterStats,
+};
 
 /// Ids of connections fit beside the counter in a request's id.
 const CONNECTION_ID_MASK: u32 = (1 << (u64::BITS - COUNTER_BITS)) - 1;
@@ -24,6 +27,7 @@ pub(super) struct Tables {
     sessions: BTreeMap<SessionId, ConnectionId>,
     lists: Lists,
     last_id: u32,
+    stats: watch::Sender<RouterStats>,
 }
 
 /// A connection as the tables know it.
@@ -36,12 +40,13 @@ struct Seat {
 }
 
 impl Tables {
-    pub(super) fn new(shards: usize) -> Self {
+    pub(super) fn new(shards: usize, stats: watch::Sender<RouterStats>) -> Self {
         Self {
             connections: BTreeMap::new(),
             sessions: BTreeMap::new(),
             lists: Lists::new(shards),
             last_id: 0,
+            stats,
         }
     }
 
@@ -97,6 +102,7 @@ impl Tables {
         if id.send(connection).is_ok() {
             let (sessions, requests) = (BTreeMap::new(), BTreeMap::new());
             self.connections.insert(connection, Seat { outbox, ended, sessions, requests });
+            self.stats.send_modify(|stats| stats.connections += 1);
             info!(connection = connection.0, "signaling connected");
         }
     }
@@ -171,6 +177,7 @@ impl Tables {
             Ok(()) => {}
             Err(TrySendError::Full(_)) => {
                 warn!(connection = connection.0, "signaling fell too far behind, and is cut off");
+                self.stats.send_modify(|stats| stats.cut_off += 1);
                 self.end(connection);
             }
             Err(TrySendError::Closed(_)) => self.end(connection),
@@ -179,6 +186,7 @@ impl Tables {
 
     fn end(&mut self, connection: ConnectionId) {
         let Some(seat) = self.connections.remove(&connection) else { return };
+        self.stats.send_modify(|stats| stats.connections -= 1);
         for session in seat.sessions.keys() {
             self.sessions.remove(session);
         }

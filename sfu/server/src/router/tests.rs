@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use prometheus_client::registry::Registry;
 use proto::{
     control::{Command, Event, Join, RequestId, RoomAction, RoomCommand, SignalPath},
     grants::Grants,
@@ -14,6 +15,7 @@ use super::{Connection, Control};
 use crate::{
     limits::{EVENTS_MAX, MAILBOX_MAX, OUTBOX_MAX, REQUESTS_MAX},
     mailbox::{Mailbox, Mailboxes, Waker},
+    metrics::register_control,
 };
 
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -54,6 +56,12 @@ fn join(session: u128) -> Command {
         add_tracks: Vec::new(),
         sync_state: None,
     })))
+}
+
+fn shown(registry: &Registry) -> String {
+    let mut text = String::new();
+    prometheus_client::encoding::text::encode(&mut text, registry).unwrap();
+    text
 }
 
 fn left(session: u128) -> Command {
@@ -138,6 +146,8 @@ async fn a_connection_that_ends_disconnects_its_sessions_and_no_others() {
 async fn who_does_not_read_is_cut_off_and_stalls_nobody() {
     let (control, mut shard) = start();
     let (mut stuck, mut well) = (control.connect(), control.connect());
+    let mut registry = Registry::with_prefix("adda");
+    register_control(&mut registry, &control);
     shard.admit(&stuck, 1).await;
     shard.admit(&well, 2).await;
     for _ in 0..OUTBOX_MAX {
@@ -146,10 +156,16 @@ async fn who_does_not_read_is_cut_off_and_stalls_nobody() {
     shard.say(signal(2)).await;
     assert_eq!(soon(well.events.recv()).await, Some(signal(2)));
     assert!(!stuck.commands.is_closed());
+    let numbers = shown(&registry);
+    assert!(numbers.contains("adda_signaling_connections 2\n"), "{numbers}");
+    assert!(numbers.contains("adda_signaling_connections_cut_total 0\n"), "{numbers}");
 
     shard.say(signal(1)).await;
     assert_eq!(shard.command().await, Some(left(1)));
     soon(stuck.commands.closed()).await;
+    let numbers = shown(&registry);
+    assert!(numbers.contains("adda_signaling_connections 1\n"), "{numbers}");
+    assert!(numbers.contains("adda_signaling_connections_cut_total 1\n"), "{numbers}");
     for _ in 0..OUTBOX_MAX {
         assert_eq!(soon(stuck.events.recv()).await, Some(signal(1)));
     }
