@@ -33,11 +33,13 @@ impl Listeners {
         }
     }
 
-    fn forget_the_gone(&mut self) {
-        self.0.retain(|_, listeners| {
+    /// Forgets who stopped listening, and returns the topics that nobody listens to any more.
+    pub(crate) fn forget_the_gone(&mut self) -> Vec<String> {
+        let is_deserted = |_: &String, listeners: &mut Vec<mpsc::Sender<Hint>>| {
             listeners.retain(|listener| !listener.is_closed());
-            !listeners.is_empty()
-        });
+            listeners.is_empty()
+        };
+        self.0.extract_if(.., is_deserted).map(|(topic, _)| topic).collect()
     }
 
     pub(crate) fn topics(&self) -> impl Iterator<Item = &str> {

@@ -39,10 +39,18 @@ const NODE: &str = "{adda:nodes}:";
 const ROOM: &str = "adda:room:";
 const HINTS: &str = "adda:hints:";
 
-/// 1: whether it is announced; 0: there are too many nodes.
+/// 1: it is announced; 0: there are too many nodes, those apart whose record has expired.
 const ANNOUNCE: &str = "
+local function is_full() return redis.call('SCARD', KEYS[1]) >= tonumber(ARGV[4]) end
 if redis.call('SISMEMBER', KEYS[1], ARGV[1]) == 0 then
-    if redis.call('SCARD', KEYS[1]) >= tonumber(ARGV[4]) then return 0 end
+    if is_full() then
+        for _, name in ipairs(redis.call('SMEMBERS', KEYS[1])) do
+            if redis.call('EXISTS', KEYS[1] .. ':' .. name) == 0 then
+                redis.call('SREM', KEYS[1], name)
+            end
+        end
+        if is_full() then return 0 end
+    end
     redis.call('SADD', KEYS[1], ARGV[1])
 end
 redis.call('SET', KEYS[2], ARGV[2], 'PX', ARGV[3])

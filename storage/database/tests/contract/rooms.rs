@@ -6,7 +6,7 @@ use proto::{
 };
 use storage_database::{Claim, Database};
 
-use crate::TestStore;
+use crate::store::TestStore;
 
 async fn granted(database: &Database, name: &str, above: u64) -> Epoch {
     match database.claim(&room(name), &owner("a", 1), Epoch(above)).await.unwrap() {

@@ -187,8 +187,9 @@ impl Keeper {
                 let Some(Subscription { channel, listener }) = subscription else {
                     return Err(Ended::Unneeded);
                 };
+                let deserted = self.listeners.forget_the_gone();
                 self.listeners.add(channel.clone(), listener);
-                bounded(connection.subscribe(channel)).await.map_err(Ended::Lost)
+                bounded(resubscribe(connection, deserted, channel)).await.map_err(Ended::Lost)
             }
             Some(push) = self.pushes.recv() => self.on_push(push),
             () = self.doubts.notified() => prove(connection).await.map_err(Ended::Lost),
@@ -232,6 +233,17 @@ impl Keeper {
             }
         }
     }
+}
+
+async fn resubscribe(
+    connection: &mut MultiplexedConnection,
+    deserted: Vec<String>,
+    wanted: String,
+) -> redis::RedisResult<()> {
+    for channel in deserted {
+        connection.unsubscribe(channel).await?;
+    }
+    connection.subscribe(wanted).await
 }
 
 async fn prove(connection: &mut MultiplexedConnection) -> Result<(), RegistryError> {
