@@ -102,7 +102,7 @@ export class NoteList {
     dot.hidden = this.#actions.isHeard(note);
     problem.hidden = !(current && failed);
     if (!problem.hidden)
-      problem.replaceChildren(icon('alert'), failed.reason || t('notesCantPlay'));
+      problem.replaceChildren(icon('alert'), failed.reason || t('notesUnplayable'));
   }
 
   #makeSeekable(sound, note, name) {

@@ -29,7 +29,7 @@ const MICROPHONE_WORDS = {
   busy: 'notesMicrophoneBusy',
   insecure: 'notesMicrophoneInsecure',
   failed: 'notesMicrophoneFailed',
-  unsupported: 'notesCantRecord',
+  unsupported: 'notesNoRecorder',
 };
 
 const invitation = readInvitation();
@@ -145,7 +145,7 @@ async function refresh() {
     withdraw('load');
     loaded = true;
   } catch (error) {
-    notify('load', t('notesCantLoad', { why: error.message || t('notesOffline') }), {
+    notify('load', t('notesNotLoaded', { why: error.message || t('notesOffline') }), {
       kind: 'warn',
       action: { words: t('tryAgain'), run: refresh },
     });
@@ -180,7 +180,7 @@ async function remove(note) {
     notes.delete(note.id);
     draw();
   } catch (error) {
-    notify('delete', t('notesCantDelete', { why: error.message || t('notesOffline') }), {
+    notify('delete', t('notesNotDeleted', { why: error.message || t('notesOffline') }), {
       kind: 'warn',
     });
   }
