@@ -180,9 +180,8 @@ export function clock(ms) {
   return `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, '0')}`;
 }
 
-/** What to call somebody: a name where the server knows one, else the identity. */
-export const nameOf = (from) =>
-  typeof from === 'string' ? from : from?.name || from?.identity || '?';
+/** What to call somebody: the identity, without what a development server adds to tell two people of one name apart. */
+export const nameOf = (identity) => identity.replace(/-[0-9a-f]{8}$/, '');
 
 function soundBar(levels) {
   return create('div', { className: 'waveform' }, ...bars(levels));

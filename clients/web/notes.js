@@ -17,6 +17,8 @@ import { bars } from './waveform.js';
 const NAME_KEY = 'adda.name';
 const HEARD_KEY = 'adda.heard';
 const HEARD_MAX = 2000;
+const TOKEN_KEY = 'adda.notes.token';
+const TOKEN_SPARE_MS = 60 * 60 * 1000;
 const POLL_MS = 3000;
 const TOO_SHORT_MS = 700;
 const LAST_MS = 60_000;
@@ -85,7 +87,7 @@ async function enter() {
   if (!invitation.name) localStorage.setItem(NAME_KEY, name);
   byId('join').disabled = true;
   try {
-    const { url, token } = await admission(invitation, name);
+    const { url, token } = await sameAsBefore(name);
     self = claimsOf(token).sub;
     api = new NotesApi(url, token);
   } catch (error) {
@@ -97,6 +99,16 @@ async function enter() {
     byId('join').disabled = false;
   }
   await open();
+}
+
+/** Who comes back is the same person, so that what is on its way is theirs and what they sent can be deleted. */
+async function sameAsBefore(name) {
+  const key = `${TOKEN_KEY}.${invitation.room}.${name}`;
+  const kept = JSON.parse(localStorage.getItem(key) ?? 'null');
+  if (kept && claimsOf(kept.token).exp * 1000 > Date.now() + TOKEN_SPARE_MS) return kept;
+  const admitted = await admission(invitation, name);
+  if (!invitation.token) localStorage.setItem(key, JSON.stringify(admitted));
+  return admitted;
 }
 
 async function open() {
@@ -305,7 +317,7 @@ function showNameError(shown) {
 }
 
 function isOwn({ from }) {
-  return (typeof from === 'string' ? from : from?.identity) === self;
+  return from === self;
 }
 
 start();
