@@ -148,8 +148,9 @@ function tell(from) {
   from.on('trackSubscribed', (media, _publication, participant) => {
     hear(media, participant.identity);
   });
-  from.on('trackUnsubscribed', (_media, _publication, participant) => {
-    listeners.delete(participant.identity);
+  from.on('trackUnsubscribed', (media, _publication, participant) => {
+    // Who rejoins may be heard anew before the old track is given up.
+    if (listeners.get(participant.identity)?.track === media) listeners.delete(participant.identity);
   });
   on('participantConnected', who);
   on('participantDisconnected', who);

@@ -104,12 +104,16 @@ impl Cluster {
     /// of the last.
     #[must_use]
     pub fn talk(&self, room: &str) -> Talk {
-        let [first, last] = [self.signaling.first(), self.signaling.last()];
-        let through = |node: Option<&Node>| node.expect("signaling").address();
-        Talk::of(vec![
-            self.speaker(through(first), room, &format!("{room}-ann")),
-            self.speaker(through(last), room, &format!("{room}-bob")),
-        ])
+        let ends = [self.signaling.first(), self.signaling.last()];
+        self.talk_through(room, ends.map(|node| node.expect("signaling").address()))
+    }
+
+    /// The same by these ways.
+    #[must_use]
+    pub fn talk_through(&self, room: &str, ways: [SocketAddr; 2]) -> Talk {
+        let names = ["ann", "bob"].map(|name| format!("{room}-{name}"));
+        let speakers = ways.iter().zip(&names);
+        Talk::of(speakers.map(|(way, name)| self.speaker(*way, room, name)).collect())
     }
 
     /// The place among [`Cluster::sfu`] of the node that carries media to this address.

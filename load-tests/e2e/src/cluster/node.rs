@@ -158,7 +158,7 @@ secret_key = \"{secret}\"
 [cluster]
 listen = \"127.0.0.1:{cluster}\"
 advertise = \"127.0.0.1:{cluster}\"
-token = \"a secret of the cluster\"
+token = \"the-secret-of-a-cluster-under-test\"
 "
     )
 }

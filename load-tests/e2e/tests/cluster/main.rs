@@ -1,0 +1,21 @@
+//! Two of each role around real servers, and everything that can break between them.
+//!
+//! Whoever talks does it in numbered packets: that nothing was lost is told by the receivers'
+//! record, which shares no code with the server.
+
+#![expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "what fails here fails the test that called it"
+)]
+
+mod story;
+
+/// The name by which all of it is left out where a server can't be had.
+mod in_a_cluster {
+    mod calls;
+    mod database_gone;
+    mod redis_gone;
+    mod sfu_ended;
+    mod signaling_killed;
+}
