@@ -69,7 +69,8 @@ async fn while_redis_is_gone_calls_fail_at_once_and_afterwards_everything_is_as_
     assert_eq!(test.registry.nodes().await.unwrap(), [], "it forgot everything");
     test.registry.announce(&node(), TTL).await.unwrap();
     assert_eq!(test.registry.nodes().await.unwrap(), [node()]);
-    while listener.try_recv() != Ok(Hint::Lost) {}
+    let told = async { while listener.recv().await != Some(Hint::Lost) {} };
+    timeout(PATIENCE, told).await.expect("it is told what it may have missed");
     hear(&test.registry, "recordings", b"after", &mut listener).await;
 }
 
