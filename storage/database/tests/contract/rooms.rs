@@ -170,6 +170,7 @@ async fn what_an_earlier_life_merely_held_is_released_and_what_it_saved_is_claim
     assert!(matches!((other, new), (Claim::Granted(_), Claim::Granted(_))));
     assert!(store.database.placement(&room("theirs")).await.unwrap().is_some());
     assert!(store.database.placement(&room("new")).await.unwrap().is_some());
+    assert!(store.database.settings(&room("saved")).await.unwrap().is_some());
     let claim = store.database.claim(&room("saved"), &again, old).await.unwrap();
     let Claim::Granted(epoch) = claim else { panic!("{claim:?}") };
     assert!(epoch > old, "its earlier life is over");
