@@ -1,5 +1,7 @@
 //! A recorder that dies, and the next one.
 
+use std::{ffi::OsStr, fs, io::Write as _, path::Path};
+
 use proto::link::LinkFrame;
 use storage_database::{Gap, RecordingStatus};
 
@@ -15,6 +17,7 @@ async fn a_killed_recorder_goes_on_where_its_file_ends() {
     room.speaks(1, murmur(0..500)).await;
     world.spools(490 * 65).await;
     life.kill();
+    tear(&world.spool().join(id.to_string()));
 
     let _life = world.start(2);
     let room = world.hears().await;
@@ -33,6 +36,28 @@ async fn a_killed_recorder_goes_on_where_its_file_ends() {
     assert_eq!((start_ms + duration_ms, reason.as_str()), (12_000, "recorder"));
     assert_eq!(recording.epoch.0, 2);
     assert!(track.object.contains("/2/"), "{}", track.object);
+    let bytes = world.object(&track.object).await;
+    let mut reader = ogg::PacketReader::new(std::io::Cursor::new(&bytes));
+    let mut samples = 0;
+    // The two headers hold none.
+    while let Some(packet) = reader.read_packet().expect("nothing is torn") {
+        let is_header = packet.data.starts_with(b"Opus");
+        let length = recorder_core::opus::samples(&packet.data);
+        samples += if is_header { 0 } else { length.expect("Opus") };
+    }
+    assert_eq!(samples, 14 * 48_000);
+}
+
+/// What a process leaves that dies while it writes.
+fn tear(folder: &Path) {
+    for file in fs::read_dir(folder).expect("a folder").flatten() {
+        let torn: &[u8] = match file.path().extension().and_then(OsStr::to_str) {
+            Some("ogg") => b"OggS\0\0half a page",
+            Some(_) | None => b"{\"gap\":{\"start\":4",
+        };
+        let mut file = fs::OpenOptions::new().append(true).open(file.path()).expect("a file");
+        file.write_all(torn).expect("written");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -134,9 +159,9 @@ async fn what_is_stored_leaves_the_spool_even_if_its_recorder_died_before() {
     world.until("an empty spool", async || (!folder.exists()).then_some(())).await;
 }
 
-fn copy(from: &std::path::Path, to: &std::path::Path) {
-    std::fs::create_dir_all(to).expect("a folder");
-    for file in std::fs::read_dir(from).expect("a folder").flatten() {
-        std::fs::copy(file.path(), to.join(file.file_name())).expect("copied");
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).expect("a folder");
+    for file in fs::read_dir(from).expect("a folder").flatten() {
+        fs::copy(file.path(), to.join(file.file_name())).expect("copied");
     }
 }
