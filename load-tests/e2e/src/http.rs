@@ -50,6 +50,10 @@ pub fn request(
 
 /// Sends these very bytes and reads what comes back.
 pub fn exchange(server: SocketAddr, bytes: &[u8]) -> std::io::Result<Response> {
+    Ok(parse(&String::from_utf8_lossy(&send(server, bytes)?)))
+}
+
+fn send(server: SocketAddr, bytes: &[u8]) -> std::io::Result<Vec<u8>> {
     let mut stream = TcpStream::connect_timeout(&server, PATIENCE)?;
     stream.set_read_timeout(Some(PATIENCE))?;
     stream.set_write_timeout(Some(PATIENCE))?;
@@ -61,7 +65,36 @@ pub fn exchange(server: SocketAddr, bytes: &[u8]) -> std::io::Result<Response> {
         sent?;
         read?;
     }
-    Ok(parse(&String::from_utf8_lossy(&received)))
+    Ok(received)
+}
+
+/// A response whose body need not be text.
+#[derive(Debug)]
+pub struct Download {
+    pub status: u16,
+    pub body: Vec<u8>,
+}
+
+/// Sends bytes to an `http://` URL and takes bytes back.
+pub fn fetch(
+    method: &str,
+    url: &str,
+    headers: &[(String, String)],
+    body: &[u8],
+) -> std::io::Result<Download> {
+    let rest = url.strip_prefix("http://").expect("an http:// URL");
+    let (host, path) = rest.split_once('/').unwrap_or((rest, ""));
+    let mut head = format!("{method} /{path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n");
+    let is_own =
+        |name: &str| ["host", "content-length"].iter().any(|own| name.eq_ignore_ascii_case(own));
+    for (name, value) in headers.iter().filter(|(name, _)| !is_own(name)) {
+        head.push_str(&format!("{name}: {value}\r\n"));
+    }
+    head.push_str(&format!("Content-Length: {}\r\n\r\n", body.len()));
+    let bytes = send(host.parse().expect("an address"), &[head.as_bytes(), body].concat())?;
+    let end = bytes.windows(4).position(|four| four == b"\r\n\r\n").unwrap_or(bytes.len());
+    let Response { status, .. } = parse(&String::from_utf8_lossy(&bytes[..end]));
+    Ok(Download { status, body: bytes.get(end + 4..).unwrap_or_default().to_vec() })
 }
 
 fn parse(text: &str) -> Response {

@@ -19,6 +19,7 @@ pub mod kind;
 mod network;
 pub mod peer;
 pub mod proxy;
+pub mod recording;
 pub mod server;
 pub mod talk;
 pub mod token;

@@ -13,7 +13,7 @@ const FRAME: usize = 960;
 /// Packets of one clip: a second, in which every whole frequency comes full circle.
 const CLIP: usize = 50;
 /// Root mean square below which nothing was said.
-const SILENT_BELOW: f64 = 0.003;
+pub(crate) const SILENT_BELOW: f64 = 0.003;
 
 /// Whether what was heard is that tone. Tones of a test lie at least 100 Hz apart.
 #[must_use]

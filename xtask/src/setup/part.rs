@@ -117,7 +117,7 @@ pub(crate) const PARTS: &[Part] = &[
     },
     Part {
         name: "opusinfo and ffprobe",
-        filters: &["opusinfo", "ffprobe"],
+        filters: &["opusinfo", "ffprobe", "ffmpeg"],
         remedy: "install opus-tools and FFmpeg (Debian: apt-get install opus-tools ffmpeg)",
         needs: &[("opusinfo", "-V"), ("ffprobe", "-version")],
         kind: Kind::System,
