@@ -82,10 +82,18 @@ async fn serve(config: Config, roles: Roles, purpose: Purpose) -> anyhow::Result
         true => Some(parts::database(&config, data_dir.path(), &mut numbers).await?),
         false => None,
     };
-    let signaling = database.as_ref().filter(|_| roles.signaling).map(|database| {
+    let objects = match roles.needs_stores() {
+        true => Some(parts::objects(&config, data_dir.path(), &mut numbers)?),
+        false => None,
+    };
+    let scratch = parts::scratch(data_dir.path())?;
+    let stores = database.as_ref().zip(objects.as_ref()).filter(|_| roles.signaling);
+    let signaling = stores.map(|(database, objects)| {
         let config = signaling_server::Config {
             keys: Keys::new(&config.keys),
             database: database.clone(),
+            objects: objects.clone(),
+            scratch,
             registry: registry.clone(),
             token: token.clone(),
             dev: dev(&config, purpose),

@@ -2,7 +2,7 @@
 
 use service::{shutdown::Shutdown, token::Keys};
 
-use crate::{config::Dev, keeper::Keeper, metrics::Metrics, owners::Owners};
+use crate::{config::Dev, keeper::Keeper, metrics::Metrics, notes::Notes, owners::Owners};
 
 /// Handles to everything a request may need. Holds no state of its own.
 #[derive(Debug)]
@@ -11,6 +11,7 @@ pub(crate) struct App {
     pub(crate) owners: Owners,
     pub(crate) keeper: Keeper,
     pub(crate) metrics: Metrics,
+    pub(crate) notes: Notes,
     pub(crate) dev: Option<Dev>,
     pub(crate) shutdown: Shutdown,
 }

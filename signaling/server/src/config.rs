@@ -1,11 +1,12 @@
 //! What a signaling node is told when it starts.
 
-use std::sync::Arc;
+use std::{path::PathBuf, sync::Arc};
 
 use proto::{control, pool::Owner};
 use proto_cluster::Token;
 use service::token::Keys;
 use storage_database::Database;
+use storage_objects::Objects;
 use storage_registry::Registry;
 use tokio::{net::TcpListener, sync::mpsc};
 
@@ -16,6 +17,10 @@ pub struct Config {
     pub keys: Keys,
     /// Who owns which room.
     pub database: Database,
+    /// Where voice notes and recordings are kept.
+    pub objects: Objects,
+    /// A folder for copies of uploads while they are read, which is there.
+    pub scratch: PathBuf,
     /// Which nodes there are.
     pub registry: Registry,
     /// What opens the cluster ports of SFU nodes. `None` in a pool of one process.

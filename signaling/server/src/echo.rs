@@ -8,7 +8,12 @@ use axum::{
 };
 use proto::control::{OperationError, RoomAction};
 
-use crate::{access, app::App, hub::AskError, problem::Problem};
+use crate::{
+    access,
+    app::App,
+    hub::AskError,
+    problem::{NO_TOKEN, Problem},
+};
 
 pub(crate) async fn invite(
     State(app): State<Arc<App>>,
@@ -28,11 +33,6 @@ pub(crate) async fn invite(
         Err(AskError::Refused(error)) => Err(problem_of(&error)),
     }
 }
-
-const NO_TOKEN: Problem = Problem::new(
-    StatusCode::UNAUTHORIZED,
-    "Send a room token that is signed by a known key and has not expired, as Authorization: Bearer.",
-);
 
 const OTHER_ROOM: Problem =
     Problem::new(StatusCode::FORBIDDEN, "The token doesn't let you join this room.");

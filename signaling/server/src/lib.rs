@@ -5,6 +5,7 @@
 //! rebuild. It knows no media: SDP passes through it as text.
 
 mod access;
+mod api;
 mod app;
 mod config;
 mod dev;
@@ -15,6 +16,8 @@ mod keeper;
 mod limits;
 mod listen;
 mod metrics;
+mod notes;
+mod openapi;
 mod owners;
 mod pages;
 mod pool;
@@ -39,6 +42,7 @@ use self::{
     keeper::Keeper,
     limits::{CUT_TIME, FAREWELL_TIME},
     metrics::Metrics,
+    notes::Notes,
     owners::Owners,
     pool::Watch,
 };
@@ -49,13 +53,16 @@ pub use config::{Config, Dev, Https, Listeners, LocalSfu};
 pub struct Signaling {
     config: Config,
     metrics: Metrics,
+    notes: Notes,
 }
 
 impl Signaling {
     /// Prepares the node; nothing runs yet.
     pub fn new(config: Config, registry: &mut Registry) -> Self {
         let metrics = Metrics::register(registry);
-        Self { config, metrics }
+        let (objects, database) = (config.objects.clone(), config.database.clone());
+        let notes = Notes::new(objects, database, &config.scratch, registry);
+        Self { config, metrics, notes }
     }
 
     /// Serves until `shutdown`, then tells every client, and returns within two seconds.
@@ -68,8 +75,8 @@ impl Signaling {
         registry: Registry,
         shutdown: Shutdown,
     ) -> anyhow::Result<()> {
-        let Self { config, metrics } = self;
-        let Config { keys, database, registry: nodes, token, dev } = config;
+        let Self { config, metrics, notes } = self;
+        let Config { keys, database, registry: nodes, token, dev, .. } = config;
         let (keeper, keeping) = Keeper::start(database.clone(), nodes.clone());
         let (hub, links, mut dispatcher) =
             Dispatcher::new(keeper.clone(), metrics.clone(), health.clone());
@@ -97,7 +104,8 @@ impl Signaling {
         watching.spawn(restore::run(owners.clone(), comings));
         watching.spawn(pool::watch_database(database.clone(), health.clone()));
 
-        let app = App { keys, owners, keeper, metrics, dev, shutdown: shutdown.clone() };
+        let sweeping = tokio::spawn(notes::sweep(notes.clone(), shutdown.clone()));
+        let app = App { keys, owners, keeper, metrics, notes, dev, shutdown: shutdown.clone() };
         let router = router::build(Arc::new(app), health.clone(), Arc::new(registry));
         let mut connections = listen::start(listeners, router, &shutdown);
 
@@ -110,7 +118,7 @@ impl Signaling {
             debug!("connections were cut");
         }
         drop((connections, hub));
-        finish(dispatching, keeping, &database).await;
+        finish([dispatching, keeping, sweeping], &database).await;
         Ok(())
     }
 }
@@ -139,13 +147,9 @@ async fn farewell(hub: &Hub, local: Option<(mpsc::Sender<Command>, Command)>, sh
 }
 
 /// Lets the tasks that own state end, and closes the database behind them.
-async fn finish(
-    dispatching: tokio::task::JoinHandle<()>,
-    keeping: tokio::task::JoinHandle<()>,
-    database: &Database,
-) {
+async fn finish(tasks: [tokio::task::JoinHandle<()>; 3], database: &Database) {
     // Sessions that would not end still hold a way to them: their time is up.
-    for mut task in [dispatching, keeping] {
+    for mut task in tasks {
         if timeout(CUT_TIME, &mut task).await.is_err() {
             task.abort();
         }

@@ -135,6 +135,44 @@ pub(crate) const RECORDS_MAX: usize = 4096;
 /// Rooms brought back after a restart.
 pub(crate) const RESTORED_ROOMS_MAX: u32 = 10_000;
 
+// Voice notes.
+
+/// Largest file. One PUT that a phone gets through; 15 minutes of Opus have 3 MB.
+pub(crate) const NOTE_BYTES_MAX: u64 = 25_000_000;
+
+/// Longest note.
+pub(crate) const NOTE_DURATION_MAX: Duration = Duration::from_secs(15 * 60);
+
+/// Points of a waveform: as many as a list can show, and few enough to come with it.
+pub(crate) const NOTE_POINTS_MAX: usize = 256;
+
+/// From announcing a note to completing it. Whoever lost its network for longer begins again.
+pub(crate) const NOTE_UPLOAD_LIFE: Duration = Duration::from_secs(3600);
+
+/// How long after that an upload that began in time may still end.
+pub(crate) const NOTE_UPLOAD_GRACE: Duration = Duration::from_secs(900);
+
+/// How long a signed URL is good.
+pub(crate) const SIGNED_URL_LIFE: Duration = Duration::from_secs(300);
+
+/// Uploads read at once. Each takes a file of up to 25 MB on disk and most of a core.
+pub(crate) const NOTE_EXAMINATIONS_MAX: usize = 4;
+
+/// For a turn at reading, and for reading. Together less than a request may take.
+pub(crate) const NOTE_TURN_TIME: Duration = Duration::from_secs(6);
+pub(crate) const NOTE_EXAMINATION_TIME: Duration = Duration::from_secs(12);
+
+/// Notes of one page of a list, unless asked for more or fewer, and at most.
+pub(crate) const NOTES_LISTED: u32 = 50;
+pub(crate) const NOTES_LISTED_MAX: u32 = 200;
+
+/// Longest name that a client may give a request, as other APIs have it.
+pub(crate) const IDEMPOTENCY_KEY_BYTES_MAX: usize = 255;
+
+/// Between two sweeps, and notes of one.
+pub(crate) const NOTE_SWEEP_INTERVAL: Duration = Duration::from_secs(30);
+pub(crate) const NOTES_SWEPT: u32 = 100;
+
 // Stopping.
 
 /// For `leave` messages to reach their clients. All of stopping takes less than two seconds.

@@ -80,6 +80,93 @@ pub(crate) fn label_of(cause: ConnectionFailure) -> &'static str {
     }
 }
 
+/// What becomes of voice notes.
+#[derive(Clone, Debug)]
+pub(crate) struct NoteMetrics {
+    stages: Family<NoteStageLabels, Histogram, fn() -> Histogram>,
+    outcomes: Family<NoteOutcomeLabels, Counter>,
+}
+
+/// A part of completing a note.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum NoteStage {
+    /// Getting it from the object store.
+    Fetch,
+    /// Reading it to its end.
+    Read,
+}
+
+/// What came of looking at an upload.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum NoteOutcome {
+    Ready,
+    Missing,
+    Mismatch,
+    WrongType,
+    TooLong,
+    Unavailable,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct NoteStageLabels {
+    stage: NoteStage,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct NoteOutcomeLabels {
+    outcome: NoteOutcome,
+}
+
+impl NoteMetrics {
+    pub(crate) fn register(registry: &mut Registry) -> Self {
+        let stages = Family::new_with_constructor(join_buckets as fn() -> Histogram);
+        let metrics = Self { stages, outcomes: Family::default() };
+        registry.register(
+            "note_stage_seconds",
+            "Time to look at an uploaded voice note, by part",
+            metrics.stages.clone(),
+        );
+        registry.register(
+            "notes",
+            "Uploads that were looked at, by what came of it",
+            metrics.outcomes.clone(),
+        );
+        metrics
+    }
+
+    pub(crate) fn took(&self, stage: NoteStage, time: Duration) {
+        self.stages.get_or_create(&NoteStageLabels { stage }).observe(time.as_secs_f64());
+    }
+
+    pub(crate) fn came_to(&self, outcome: NoteOutcome) {
+        self.outcomes.get_or_create(&NoteOutcomeLabels { outcome }).inc();
+    }
+}
+
+impl EncodeLabelValue for NoteStage {
+    fn encode(&self, encoder: &mut LabelValueEncoder) -> std::fmt::Result {
+        let name = match self {
+            Self::Fetch => "fetch",
+            Self::Read => "read",
+        };
+        EncodeLabelValue::encode(&name, encoder)
+    }
+}
+
+impl EncodeLabelValue for NoteOutcome {
+    fn encode(&self, encoder: &mut LabelValueEncoder) -> std::fmt::Result {
+        let name = match self {
+            Self::Ready => "ready",
+            Self::Missing => "missing",
+            Self::Mismatch => "mismatch",
+            Self::WrongType => "wrong_type",
+            Self::TooLong => "too_long",
+            Self::Unavailable => "unavailable",
+        };
+        EncodeLabelValue::encode(&name, encoder)
+    }
+}
+
 fn join_buckets() -> Histogram {
     Histogram::new([0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0])
 }

@@ -65,6 +65,12 @@ impl IntoResponse for Problem {
     }
 }
 
+/// What everybody without a valid token is told.
+pub(crate) const NO_TOKEN: Problem = Problem::new(
+    StatusCode::UNAUTHORIZED,
+    "Send a room token that is signed by a known key and has not expired, as Authorization: Bearer.",
+);
+
 /// The value of `Retry-After` for a refusal that passes.
 pub(crate) fn retry_after() -> HeaderValue {
     HeaderValue::from(RETRY_AFTER.as_secs())

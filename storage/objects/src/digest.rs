@@ -57,6 +57,12 @@ impl Hasher {
     }
 }
 
+impl From<[u8; 32]> for Sha256 {
+    fn from(sum: [u8; 32]) -> Self {
+        Self(sum)
+    }
+}
+
 impl FromStr for Sha256 {
     type Err = InvalidSha256;
 

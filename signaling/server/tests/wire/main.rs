@@ -11,6 +11,8 @@ mod logs;
 #[cfg(test)]
 mod node;
 #[cfg(test)]
+mod notes;
+#[cfg(test)]
 mod restart;
 #[cfg(test)]
 mod socket;

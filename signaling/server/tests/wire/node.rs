@@ -29,6 +29,7 @@ use service::{
 };
 use signaling_server::{Config, Dev, Https, Listeners, LocalSfu, Signaling};
 use storage_database::Database;
+use storage_objects::{Objects, SigningKey};
 use storage_registry::Registry;
 use tokio::{
     net::{TcpListener, TcpStream},
@@ -89,13 +90,32 @@ impl Node {
         Self::launch_on(data_dir, Some(Dev::Lan), Some(https)).await
     }
 
+    /// Starts a node whose sound is kept elsewhere.
+    pub(crate) async fn start_over(path: &Path, objects: Objects) -> Self {
+        let data_dir = Arc::new(DataDir::open(path).unwrap());
+        Self::launch_over(objects, data_dir, Some(Dev::Loopback), None).await
+    }
+
     async fn launch_on(data_dir: Arc<DataDir>, dev: Option<Dev>, https: Option<Https>) -> Self {
+        let folder = data_dir.path().join("objects");
+        let objects = Objects::filesystem(&folder, &SigningKey::new(&[7; 32]), "").unwrap();
+        Self::launch_over(objects, data_dir, dev, https).await
+    }
+
+    async fn launch_over(
+        objects: Objects,
+        data_dir: Arc<DataDir>,
+        dev: Option<Dev>,
+        https: Option<Https>,
+    ) -> Self {
         let mut registry = service::metrics::registry("0.0.0");
         let database = Database::sqlite(&data_dir.path().join("adda.sqlite")).await.unwrap();
         let nodes = Registry::in_process();
         let owner = life_of("node-1");
         nodes.announce(&record_of(&owner, ""), PATIENCE).await.unwrap();
-        let config = Config { keys: keys(), database, registry: nodes, token: None, dev };
+        let scratch = data_dir.path().to_owned();
+        let config =
+            Config { keys: keys(), database, objects, scratch, registry: nodes, token: None, dev };
         let signaling = Signaling::new(config, &mut registry);
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
