@@ -32,6 +32,7 @@ async function openFirefoxPage() {
 
 // Runs in the page. `window.adda` is the page's room; what it plays is looked at by frequency.
 function ear() {
+  if (window.ear) return;
   const FFT_SIZE = 8192;
   const QUIET_DB = -65;
   const audio = new AudioContext();
@@ -59,9 +60,25 @@ function ear() {
     return tracks.filter(Boolean).map(loudest).filter((hz) => hz > 0);
   }
 
+  // Every text that these have shown, in order.
+  const told = { '#state-words': [], '#notices': [] };
+  for (const [selector, texts] of Object.entries(told)) {
+    const element = document.querySelector(selector);
+    const note = () => {
+      const text = element.textContent.trim();
+      if (text !== '' && text !== texts.at(-1)) texts.push(text);
+    };
+    const changes = { characterData: true, childList: true, subtree: true };
+    new MutationObserver(note).observe(element, changes);
+  }
+
   window.ear = {
-    press(selector) {
+    told: (selector) => told[selector],
+    begin() {
       clicked = performance.now();
+    },
+    press(selector) {
+      window.ear.begin();
       document.querySelector(selector).click();
     },
     // Waits for `hz`, or for any sound when it is 0. Resolves to milliseconds since the press.
@@ -84,10 +101,20 @@ function ear() {
   };
 }
 
+// Waits until `holds(given)` in the page. The two drivers disagree about the arguments' place.
+function until({ page }, holds, given) {
+  return page.waitForFunction(holds, ...(page.context ? [given] : [{}, given]));
+}
+
+const TABS_MAX = 40;
+// A build machine is slow and shared.
+const PATIENCE_MS = 45_000;
+
 const commands = {
   async open({ client, url, wav, browser }) {
     const caller = await (browser === 'firefox' ? openFirefoxPage() : openChromium(wav));
     callers.set(client, caller);
+    caller.page.setDefaultTimeout(PATIENCE_MS);
     await caller.page.goto(url);
   },
   // Comes back to the page as somebody who never was there.
@@ -103,10 +130,43 @@ const commands = {
     }, { name, listen });
   },
   async waitFor({ page, selector }) {
-    await page.waitForFunction((given) => {
-      const element = document.querySelector(given);
-      return element && element.offsetParent !== null;
-    }, ...(page.context ? [selector] : [{}, selector]));
+    await until({ page }, (given) => document.querySelector(given)?.checkVisibility(), selector);
+  },
+  async waitForNo({ page, selector }) {
+    await until({ page }, (given) => !document.querySelector(given)?.checkVisibility(), selector);
+  },
+  async waitForText({ page, selector, words }) {
+    await until({ page }, (given) =>
+      document.querySelector(given.selector)?.textContent === given.words, { selector, words });
+  },
+  async strike({ page, keys }) {
+    await page.evaluate(ear);
+    await page.evaluate(() => window.ear.begin());
+    for (const key of keys)
+      await (/^[A-Z]/.test(key) ? page.keyboard.press(key) : page.keyboard.type(key));
+  },
+  // Resolves to whether the focus can be seen where it landed.
+  async tabTo({ page, selector }) {
+    for (let tabs = 0; tabs < TABS_MAX; tabs += 1) {
+      await page.keyboard.press('Tab');
+      const landed = await page.evaluate((given) => {
+        const element = document.activeElement;
+        if (!element.matches(given)) return null;
+        const { outlineStyle, outlineWidth } = getComputedStyle(element);
+        return outlineStyle !== 'none' && parseFloat(outlineWidth) >= 2;
+      }, selector);
+      if (landed !== null) return landed;
+    }
+    throw new Error(`Tab never came to ${selector}`);
+  },
+  async told({ page, selector }) {
+    return page.evaluate((given) => window.ear.told(given), selector);
+  },
+  async drawn({ page, selector, pseudo, property }) {
+    return page.evaluate((given) => {
+      const element = document.querySelector(given.selector);
+      return getComputedStyle(element, given.pseudo).getPropertyValue(given.property);
+    }, { selector, pseudo, property });
   },
   async press({ page, selector }) {
     await page.evaluate((given) => window.ear.press(given), selector);

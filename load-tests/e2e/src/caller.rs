@@ -1,6 +1,9 @@
 //! Somebody on the call page, in a browser of their own.
 
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::{
+    net::SocketAddr,
+    sync::atomic::{AtomicU32, Ordering},
+};
 
 use serde_json::{Value, json};
 use tempfile::NamedTempFile;
@@ -8,7 +11,7 @@ use tempfile::NamedTempFile;
 use crate::{driver::Driver, server::Server, tone};
 
 /// How long a caller waits for a sound, in milliseconds. Most of it is the machine's.
-const PATIENCE_MS: u32 = 15_000;
+const PATIENCE_MS: u32 = 45_000;
 
 /// What a caller speaks into.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,9 +36,15 @@ impl Caller {
     /// Opens the page of `room`; nobody has joined yet.
     #[must_use]
     pub fn open(server: &Server, room: &str, microphone: Microphone) -> Self {
+        Self::open_at(server.address(), room, microphone)
+    }
+
+    /// The same by way of `address`, which may be a proxy's.
+    #[must_use]
+    pub fn open_at(address: SocketAddr, room: &str, microphone: Microphone) -> Self {
         static CALLERS: AtomicU32 = AtomicU32::new(0);
         let handle = format!("caller-{}", CALLERS.fetch_add(1, Ordering::Relaxed));
-        let url = format!("http://{}/call/{room}", server.address());
+        let url = format!("http://{address}/call/{room}");
         let wav = match microphone {
             Microphone::Tone(hz) => Some(tone::write_wav(hz)),
             Microphone::None | Microphone::Firefox => None,
@@ -61,6 +70,43 @@ impl Caller {
     /// Waits until the page shows what `selector` names.
     pub fn wait_for(&self, selector: &str) {
         self.perform("waitFor", json!({ "selector": selector }));
+    }
+
+    /// Waits until the page shows nothing that `selector` names.
+    pub fn wait_for_no(&self, selector: &str) {
+        self.perform("waitForNo", json!({ "selector": selector }));
+    }
+
+    /// Waits until what `selector` names says `words`.
+    pub fn wait_for_text(&self, selector: &str, words: &str) {
+        self.perform("waitForText", json!({ "selector": selector, "words": words }));
+    }
+
+    /// Strikes a key, or types a text letter by letter.
+    pub fn strike(&self, keys: &[&str]) {
+        self.perform("strike", json!({ "keys": keys }));
+    }
+
+    /// Strikes Tab until the focus is on what `selector` names, and says whether it is visible
+    /// there.
+    #[must_use]
+    pub fn tab_to(&self, selector: &str) -> bool {
+        self.perform("tabTo", json!({ "selector": selector })) == json!(true)
+    }
+
+    /// Every text that `selector` has shown since the page was entered.
+    #[must_use]
+    pub fn told(&self, selector: &str) -> Vec<String> {
+        let told = self.perform("told", json!({ "selector": selector }));
+        let told = told.as_array().cloned().unwrap_or_default();
+        told.iter().filter_map(Value::as_str).map(str::to_owned).collect()
+    }
+
+    /// A property of how the page draws what `selector` names.
+    #[must_use]
+    pub fn drawn(&self, selector: &str, pseudo: Option<&str>, property: &str) -> String {
+        let fields = json!({ "selector": selector, "pseudo": pseudo, "property": property });
+        self.perform("drawn", fields).as_str().unwrap_or_default().to_owned()
     }
 
     /// Presses what `selector` names.

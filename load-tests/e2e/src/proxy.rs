@@ -3,7 +3,11 @@
 use std::{
     io::{Read, Write},
     net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream},
-    sync::mpsc::{Receiver, Sender, channel},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+        mpsc::{Receiver, Sender, channel},
+    },
     thread,
 };
 
@@ -15,6 +19,7 @@ pub struct Proxy {
     /// Both ends of each connection, to cut them.
     connections: Receiver<[TcpStream; 2]>,
     heads: Receiver<String>,
+    is_shut: Arc<AtomicBool>,
 }
 
 impl Proxy {
@@ -24,8 +29,13 @@ impl Proxy {
         let address = listener.local_addr().expect("bound");
         let (opened, connections) = channel();
         let (seen, heads) = channel();
+        let is_shut = Arc::new(AtomicBool::new(false));
+        let refuses = Arc::clone(&is_shut);
         thread::spawn(move || {
             for client in listener.incoming().map_while(Result::ok) {
+                if refuses.load(Ordering::Acquire) {
+                    continue;
+                }
                 let Ok(upstream) = TcpStream::connect(server) else { continue };
                 let pair = |stream: &TcpStream| stream.try_clone().expect("a socket");
                 if opened.send([pair(&client), pair(&upstream)]).is_err() {
@@ -37,7 +47,7 @@ impl Proxy {
                 thread::spawn(move || pump(upstream, client, None));
             }
         });
-        Self { address, connections, heads }
+        Self { address, connections, heads, is_shut }
     }
 
     #[must_use]
@@ -56,6 +66,16 @@ impl Proxy {
         for stream in self.connections.try_iter().flatten() {
             let _ = stream.shutdown(Shutdown::Both);
         }
+    }
+
+    /// Cuts every connection and refuses new ones until [`Self::open`].
+    pub fn shut(&self) {
+        self.is_shut.store(true, Ordering::Release);
+        self.cut();
+    }
+
+    pub fn open(&self) {
+        self.is_shut.store(false, Ordering::Release);
     }
 
     /// Waits for the head of the next upgrade to a WebSocket.

@@ -4,6 +4,7 @@ use std::io::Write;
 
 use e2e::{
     caller::{Caller, Microphone},
+    proxy::Proxy,
     server::Server,
 };
 
@@ -89,4 +90,112 @@ fn firefox_and_chromium_hear_each_other_on_the_page() {
     bob.join("Bob");
     let waited = [bob.hear(FIREFOX_HZ), ann.hear(BOB_HZ)];
     report(&format!("the tones after {waited:.0?} ms"));
+}
+
+#[test]
+fn chromium_says_in_words_how_the_call_stands() {
+    let server = Server::start();
+    let proxy = Proxy::before(server.address());
+    let ann = Caller::open_at(proxy.address(), "room", Microphone::Tone(ANN_HZ));
+    let bob = Caller::open(&server, "room", Microphone::Tone(BOB_HZ));
+    ann.join("Ann");
+    bob.join("Bob");
+    _ = (bob.hear(ANN_HZ), ann.hear(BOB_HZ));
+    ann.wait_for_text("#state-words", "Connected");
+    ann.wait_for_no("#notice-banner");
+
+    // The call goes on while its signal connection is gone.
+    proxy.shut();
+    ann.wait_for("#notice-banner");
+    ann.wait_for_text("#notice-banner p", "Reconnecting… your call continues.");
+    ann.wait_for_text("#state-words", "Reconnecting…");
+    _ = (bob.hear(ANN_HZ), ann.hear(BOB_HZ));
+    assert!(bob.text("#tiles").contains("Ann"), "her place is kept");
+
+    proxy.open();
+    ann.wait_for_text("#state-words", "Connected");
+    ann.wait_for_no("#notice-banner");
+    // On the new socket all is as before: what she says there reaches the others.
+    ann.press("#mute");
+    bob.wait_for(&tile("Ann", "[data-muted='true']"));
+
+    ann.press("#leave");
+    ann.wait_for_text("#ended-title", "You left the call");
+    let told = ["Connecting…", "Connected", "Reconnecting…", "Connected", "Not connected"];
+    assert_eq!(ann.told("#state-words"), told);
+}
+
+#[test]
+fn chromium_says_so_when_the_server_ends_the_call() {
+    let server = Server::start();
+    let ann = Caller::open(&server, "room", Microphone::None);
+    ann.join_to_listen("Ann");
+    ann.wait_for_text("#state-words", "Connected");
+    let ended = serde_json::json!({ "room": "room" });
+    server.moderate("room", "DeleteRoom", &ended);
+    ann.wait_for_text("#ended-title", "The call has ended");
+    ann.wait_for_text("#state-words", "Not connected");
+    ann.wait_for("#ended-again");
+}
+
+#[test]
+fn chromium_is_used_by_keyboard_alone() {
+    let server = Server::start();
+    let ann = Caller::open(&server, "room", Microphone::Tone(ANN_HZ));
+    let bob = Caller::open(&server, "room", Microphone::None);
+    bob.join_to_listen("Bob");
+    assert!(ann.tab_to("#name"), "the focus is seen");
+    ann.strike(&["ann k", "Enter"]);
+    ann.wait_for_text("#state-words", "Connected");
+    _ = bob.hear(ANN_HZ);
+    bob.wait_for(&tile("ann k", ""));
+
+    ann.strike(&["KeyM"]);
+    ann.wait_for_text("#mute-words", "Unmute");
+    bob.wait_for(&tile("ann k", "[data-muted='true']"));
+    ann.strike(&["KeyM"]);
+    ann.wait_for_text("#mute-words", "Mute");
+    _ = bob.hear(ANN_HZ);
+
+    for control in ["#mute", "#sound-button", "#copy-link", "#details-button", "#leave"] {
+        assert!(ann.tab_to(control), "the focus is seen on {control}");
+    }
+    assert!(ann.tab_to("#mute"));
+    ann.strike(&["Space"]);
+    ann.wait_for_text("#mute-words", "Unmute");
+    ann.strike(&["KeyL"]);
+    ann.wait_for_text("#ended-title", "You left the call");
+    assert!(ann.tab_to("#ended-again"), "the focus is seen");
+    ann.strike(&["Enter"]);
+    ann.wait_for_text("#state-words", "Connected");
+}
+
+#[test]
+fn chromium_shows_an_empty_room_then_names_and_who_speaks() {
+    let server = Server::start();
+    let ann = Caller::open(&server, "room", Microphone::None);
+    ann.join_to_listen("Ann");
+    ann.wait_for("#empty #call-echo");
+    assert!(ann.text("#empty h2").contains("You are first here"));
+    ann.wait_for(&tile("Ann", "[data-voice='listening']"));
+
+    let bob = Caller::open(&server, "room", Microphone::Tone(BOB_HZ));
+    bob.join("Bob");
+    ann.wait_for_no("#empty");
+    ann.wait_for_text("#people-count", "2 here");
+    ann.wait_for(&tile("Bob", "[data-speaking='true']"));
+    let ring = || ann.drawn(&tile("Bob", " .avatar"), Some("::before"), "opacity");
+    assert_eq!(ring(), "1");
+    assert!(ann.text(&tile("Bob", " .marks")).contains("Speaking"), "in words too");
+
+    bob.press("#mute");
+    ann.wait_for(&tile("Bob", "[data-muted='true'][data-speaking='false']"));
+    assert_eq!(ring(), "0");
+    bob.press("#leave");
+    ann.wait_for("#empty #call-echo");
+}
+
+/// The tile of whoever is called `name`, or what `rest` says of it.
+fn tile(name: &str, rest: &str) -> String {
+    format!(".tile:has(.name[title='{name}']){rest}")
 }
