@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/livekit/protocol/livekit"
@@ -19,6 +20,7 @@ type Client struct {
 	room       *lksdk.Room
 	microphone *lksdk.LocalTrackPublication
 	silence    chan struct{}
+	sent       atomic.Int64 // packets of the microphone
 
 	lock  sync.Mutex
 	heard map[string]*Hearing // by identity
@@ -45,6 +47,8 @@ func (c *Client) Do(command *Command) (any, error) {
 		return c.listen(command.From), nil
 	case "packets":
 		return c.hearing(command.From).count(), nil
+	case "sent":
+		return Fields{"packets": c.sent.Load()}, nil
 	case "send":
 		return nil, c.send(command)
 	case "answerRpc":
@@ -91,7 +95,8 @@ func (c *Client) publish(clip [][]byte) (any, error) {
 		return nil, err
 	}
 	c.silence = make(chan struct{})
-	go speak(track, clip, c.silence)
+	c.sent.Store(0)
+	go speak(track, clip, c.silence, &c.sent)
 	return Fields{"sid": c.microphone.SID()}, nil
 }
 

@@ -2,6 +2,7 @@ package main
 
 import (
 	"sync"
+	"sync/atomic"
 	"time"
 
 	lksdk "github.com/livekit/server-sdk-go/v2"
@@ -14,8 +15,8 @@ const frame = 20 * time.Millisecond
 // The SDK measures nothing: it is told how loud the clip is, in -dBov.
 var level uint8 = 15
 
-// speak sends the clip again and again until told to be silent.
-func speak(track *lksdk.LocalTrack, clip [][]byte, silence chan struct{}) {
+// speak sends the clip again and again until told to be silent, and counts.
+func speak(track *lksdk.LocalTrack, clip [][]byte, silence chan struct{}, sent *atomic.Int64) {
 	ticker := time.NewTicker(frame)
 	defer ticker.Stop()
 	for number := 0; ; number++ {
@@ -24,7 +25,9 @@ func speak(track *lksdk.LocalTrack, clip [][]byte, silence chan struct{}) {
 			return
 		case <-ticker.C:
 			sample := media.Sample{Data: clip[number%len(clip)], Duration: frame}
-			_ = track.WriteSample(sample, &lksdk.SampleWriteOptions{AudioLevel: &level})
+			if track.WriteSample(sample, &lksdk.SampleWriteOptions{AudioLevel: &level}) == nil {
+				sent.Add(1)
+			}
 		}
 	}
 }

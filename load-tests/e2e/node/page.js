@@ -66,6 +66,14 @@ const commands = {
     return { received: 0, lost: 0 };
   },
 
+  // Packets of the microphone since it was published.
+  async sent() {
+    const stats = await mine().track.getRTCStatsReport();
+    for (const one of stats?.values() ?? [])
+      if (one.type === 'outbound-rtp') return { packets: one.packetsSent };
+    return { packets: 0 };
+  },
+
   async send({ payload, reliable, to, topic }) {
     const options = { reliable, topic, destinationIdentities: to };
     await room.localParticipant.publishData(new TextEncoder().encode(payload), options);

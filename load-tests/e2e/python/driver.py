@@ -146,6 +146,12 @@ class Client:
                 return {"received": received.packets_received, "lost": received.packets_lost}
         return {"received": 0, "lost": 0}
 
+    async def sent(self, **_):
+        for one in await self.microphone.get_stats():
+            if one.HasField("outbound_rtp"):
+                return {"packets": one.outbound_rtp.sent.packets_sent}
+        return {"packets": 0}
+
     async def send(self, payload, reliable, to, topic, **_):
         await self.room.local_participant.publish_data(
             payload, reliable=reliable, destination_identities=to, topic=topic)

@@ -83,7 +83,7 @@ impl Driver {
         let driver = Self { requests };
         let ready = driver.listen("");
         thread::spawn(move || relay(stdin, &messages));
-        ready.recv_timeout(3 * PATIENCE).expect("the driver starts");
+        ready.recv_timeout(4 * PATIENCE).expect("the driver starts");
         driver
     }
 

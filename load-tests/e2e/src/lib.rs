@@ -30,7 +30,7 @@ use std::time::{Duration, Instant};
 
 /// How long anything may take to come true. Generous, since a build machine is slow and shared:
 /// what a test waits for arrives much sooner, or never.
-pub const PATIENCE: Duration = Duration::from_secs(20);
+pub const PATIENCE: Duration = Duration::from_secs(45);
 
 /// Enters the tests' own network. Every test calls this before it opens a socket.
 pub fn enter_network() {

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use e2e::{
-    client::Client,
+    client::{Client, Passage},
     kind::Kind,
     proxy::{Proxy, token_in},
     server::Server,
@@ -90,9 +90,9 @@ fn two_callers_hear_each_other(kind: Kind) {
     ann.expect("participantConnected", "bob");
     bob.expect("trackSubscribed", "ann");
     ann.expect("trackSubscribed", "bob");
-    let before = bob.packets("ann");
+    let passage = Passage::of(&ann, &bob);
     bob.watch(Duration::from_secs(2));
-    bob.packets("ann").assert_unbroken_since(before);
+    passage.assert_unbroken(&ann, &bob);
 }
 
 /// More speakers than the first offer has room for; they are Go's, since those cost little.
@@ -354,14 +354,14 @@ fn a_dropped_websocket_costs_no_packet(kind: Kind) {
     bob.publish_tone(BOB_HZ);
     bob.expect_tone("ann", ANN_HZ);
     ann.expect_tone("bob", BOB_HZ);
-    let (sid, before) = (ann.sid.clone(), [ann.packets("bob"), bob.packets("ann")]);
+    let sid = ann.sid.clone();
+    let (to_bob, to_ann) = (Passage::of(&ann, &bob), Passage::of(&bob, &ann));
 
     proxy.cut();
     ann.expect_any(&["reconnecting", "signalReconnecting"]);
     ann.expect_that("reconnected", |_| true);
-    let after = [ann.packets("bob"), bob.packets("ann")];
-    after[0].assert_unbroken_since(before[0]);
-    after[1].assert_unbroken_since(before[1]);
+    to_bob.assert_unbroken(&ann, &bob);
+    to_ann.assert_unbroken(&bob, &ann);
 
     // It is the same participant, and everything works on the new socket.
     assert_eq!(bob.other("ann")["sid"], sid.as_str());
