@@ -9,12 +9,14 @@
     reason = "what fails here fails the test that called it"
 )]
 
+mod note;
 mod story;
 
 /// The name by which all of it is left out where a server can't be had.
 mod in_a_cluster {
     mod calls;
     mod database_gone;
+    mod objects_gone;
     mod redis_gone;
     mod sfu_ended;
     mod signaling_killed;

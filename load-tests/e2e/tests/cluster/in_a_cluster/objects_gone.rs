@@ -1,0 +1,123 @@
+//! The object store is gone, silent or full: calls go on, whoever sends a note is
+//! told when to come again, and nothing that was acknowledged is lost.
+
+use std::{path::Path, process::Command};
+
+use e2e::cluster::{Cluster, Servers, Shape};
+use parts::{Postgres, Redis, S3};
+use tempfile::TempDir;
+
+use crate::{note::Note, story::LATE};
+
+const NO_RECORDER: Shape = Shape { signaling: 1, sfu: 1, recorders: 0 };
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fault {
+    Killed,
+    Paused,
+}
+
+fn calls_go_on_and_notes_are_to_be_sent_again(fault: Fault) {
+    let mut cluster = Cluster::start(NO_RECORDER);
+    let talk = cluster.talk("talk");
+    let [kept, waiting] = [400, 500].map(|hz| Note::announce(&cluster, "room", hz));
+    for note in [&kept, &waiting] {
+        assert_eq!(note.upload(), Some(200));
+    }
+    let completed = kept.complete(&cluster, "room");
+    assert_eq!(completed.status, 200, "{}", completed.body);
+
+    match fault {
+        Fault::Killed => cluster.servers.s3.process.kill(),
+        Fault::Paused => cluster.servers.s3.process.pause(),
+    }
+    let refused = waiting.complete(&cluster, "room");
+    assert_eq!(refused.status, 503, "{}", refused.body);
+    assert!(refused.header("Retry-After").is_some(), "{}", refused.head);
+    match fault {
+        Fault::Killed => cluster.servers.s3.start_again(),
+        Fault::Paused => cluster.servers.s3.process.resume(),
+    }
+    let completed = waiting.complete_soon(&cluster, "room");
+    assert_eq!(completed.status, 200, "{}", completed.body);
+    for note in [&kept, &waiting] {
+        note.assert_kept(&cluster, "room");
+    }
+    talk.finish().assert_whole(LATE);
+}
+
+#[test]
+fn a_store_that_is_killed_costs_no_note() {
+    calls_go_on_and_notes_are_to_be_sent_again(Fault::Killed);
+}
+
+#[test]
+fn a_store_that_is_silent_costs_no_note() {
+    calls_go_on_and_notes_are_to_be_sent_again(Fault::Paused);
+}
+
+#[test]
+fn a_store_that_is_full_takes_notes_again_once_it_has_room() {
+    e2e::enter_network();
+    let disk = SmallDisk::mount();
+    let servers = Servers {
+        redis: Redis::start(),
+        postgres: Postgres::start(),
+        s3: S3::start_in(disk.path()),
+    };
+    let cluster = Cluster::around(servers, NO_RECORDER);
+    let talk = cluster.talk("talk");
+    let kept = Note::announce(&cluster, "room", 400);
+    assert_eq!(kept.upload(), Some(200));
+    assert_eq!(kept.complete(&cluster, "room").status, 200);
+
+    let ballast = disk.fill();
+    let waiting = Note::announce(&cluster, "room", 500);
+    assert!(waiting.upload().is_none_or(|status| status >= 500), "a full store took a file");
+    let refused = waiting.complete(&cluster, "room");
+    assert_eq!(refused.status, 409, "acknowledged what is nowhere: {}", refused.body);
+
+    std::fs::remove_file(ballast).expect("it was there");
+    assert_eq!(waiting.upload(), Some(200));
+    let completed = waiting.complete(&cluster, "room");
+    assert_eq!(completed.status, 200, "{}", completed.body);
+    for note in [&kept, &waiting] {
+        note.assert_kept(&cluster, "room");
+    }
+    talk.finish().assert_whole(LATE);
+}
+
+/// A disk of two megabytes, in memory. Making one takes root.
+struct SmallDisk {
+    folder: TempDir,
+}
+
+impl SmallDisk {
+    fn mount() -> Self {
+        let folder = TempDir::new().expect("a folder");
+        let mut mount = Command::new("mount");
+        mount.args(["-t", "tmpfs", "-o", "size=2m", "tmpfs"]).arg(folder.path());
+        assert!(mount.status().is_ok_and(|status| status.success()), "mounting a tmpfs takes root");
+        Self { folder }
+    }
+
+    fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Leaves room for nothing; returns the file to remove.
+    fn fill(&self) -> std::path::PathBuf {
+        use std::io::Write as _;
+        let path = self.path().join("ballast");
+        let mut file = std::fs::File::create(&path).expect("a file");
+        while file.write_all(&[0; 4096]).is_ok() {}
+        path
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        // The server on it may still be ending.
+        let _ = Command::new("umount").arg("-l").arg(self.path()).status();
+    }
+}
