@@ -15,6 +15,8 @@ pub struct Response {
     pub status: u16,
     pub head: String,
     pub body: String,
+    /// The body as it came, chunks and all.
+    pub raw: Vec<u8>,
 }
 
 impl Response {
@@ -48,9 +50,28 @@ pub fn request(
     exchange(server, text.as_bytes())
 }
 
+/// Sends a request whose body is no text.
+pub fn request_bytes(
+    server: SocketAddr,
+    method: &str,
+    target: &str,
+    headers: &[(&str, &str)],
+    body: &[u8],
+) -> std::io::Result<Response> {
+    let mut text = format!("{method} {target} HTTP/1.1\r\nHost: {server}\r\n");
+    for (name, value) in headers {
+        text.push_str(&format!("{name}: {value}\r\n"));
+    }
+    text.push_str(&format!("Connection: close\r\nContent-Length: {}\r\n\r\n", body.len()));
+    exchange(server, &[text.as_bytes(), body].concat())
+}
+
 /// Sends these very bytes and reads what comes back.
 pub fn exchange(server: SocketAddr, bytes: &[u8]) -> std::io::Result<Response> {
-    Ok(parse(&String::from_utf8_lossy(&send(server, bytes)?)))
+    let received = send(server, bytes)?;
+    let end = received.windows(4).position(|window| window == b"\r\n\r\n");
+    let raw = end.map_or(Vec::new(), |end| received[end + 4..].to_vec());
+    Ok(Response { raw, ..parse(&String::from_utf8_lossy(&received)) })
 }
 
 fn send(server: SocketAddr, bytes: &[u8]) -> std::io::Result<Vec<u8>> {
@@ -102,7 +123,7 @@ fn parse(text: &str) -> Response {
     let status = head.split(' ').nth(1).and_then(|code| code.parse().ok()).unwrap_or_default();
     let is_chunked = head.to_ascii_lowercase().contains("transfer-encoding: chunked");
     let body = if is_chunked { unchunk(body) } else { body.to_owned() };
-    Response { status, head: head.to_owned(), body }
+    Response { status, head: head.to_owned(), body, raw: Vec::new() }
 }
 
 fn unchunk(mut text: &str) -> String {

@@ -17,6 +17,7 @@ mod driver;
 pub mod http;
 pub mod kind;
 mod network;
+pub mod notes;
 pub mod peer;
 pub mod proxy;
 pub mod recording;
