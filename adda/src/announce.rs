@@ -30,7 +30,8 @@ pub(crate) async fn run(
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
-        let is_ready = health.reasons().is_empty();
+        // Signaling misses an SFU node until it hears of one: this one must not wait for that.
+        let is_ready = health.is_ready_but_for("sfu");
         record.state = if is_ready { NodeState::Ready } else { NodeState::Unready };
         record.rooms = shards.iter().map(|shard| shard.borrow().core.rooms).sum();
         record.participants = shards.iter().map(|shard| shard.borrow().core.participants).sum();

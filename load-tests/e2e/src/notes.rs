@@ -81,7 +81,6 @@ impl Notes {
     }
 
     /// All three steps, which must succeed.
-    #[must_use]
     pub fn post(&self, key: &str, sound: &Sound) -> Value {
         let announced = self.announce(key, sound).expect("the server answers");
         assert_eq!(announced.status, 201, "{}", announced.body);
