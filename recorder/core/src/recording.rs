@@ -73,15 +73,10 @@ impl Recording {
         }
     }
 
-    /// A file of an earlier life is there. If the link names its track, it goes on; else the shell
-    /// should have finished it itself.
+    /// A file of an earlier life is there. It goes on if a link names its track; else the shell
+    /// ends it when the recording is over.
     pub fn resume(&mut self, track: TrackSid, left: Resumed) {
         self.left.insert(track, left);
-    }
-
-    /// Returns what of [`Self::resume`] no link has named, for the shell to finish.
-    pub fn take_left(&mut self) -> BTreeMap<TrackSid, Resumed> {
-        std::mem::take(&mut self.left)
     }
 
     pub fn handle_frame(&mut self, frame: LinkFrame) {

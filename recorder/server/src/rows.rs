@@ -28,6 +28,8 @@ pub(crate) struct Job {
     pub(crate) epoch: Epoch,
     /// Nothing more is to be heard, only stored.
     pub(crate) is_over: bool,
+    /// An earlier life has said so.
+    pub(crate) is_finalizing: bool,
     /// When listening began, by the clock of the room's owner: what tracks' starts count from.
     pub(crate) started: Arc<OnceLock<UnixMicros>>,
 }
@@ -46,10 +48,11 @@ pub(crate) enum Answer {
 
 impl From<RecordingJob> for Job {
     fn from(job: RecordingJob) -> Self {
-        let is_over = job.stop_requested || job.status != RecordingStatus::Recording;
+        let is_finalizing = job.status != RecordingStatus::Recording;
+        let is_over = job.stop_requested || is_finalizing;
         let started = job.started_at.map(OnceLock::from).unwrap_or_default();
         let started = Arc::new(started);
-        Self { id: job.id, room: job.room, epoch: job.epoch, is_over, started }
+        Self { id: job.id, room: job.room, epoch: job.epoch, is_over, is_finalizing, started }
     }
 }
 

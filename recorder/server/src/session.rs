@@ -11,7 +11,7 @@ use proto::{
     link::{LinkClosed, LinkFrame, LinkPurpose, LinkRequest, UnixMicros},
     pool::NodeRecord,
 };
-use recorder_core::{Output, Recording};
+use recorder_core::{GapReason, Output, Recording};
 use service::clock::{now, unix_time};
 use tokio::{
     sync::mpsc,
@@ -235,6 +235,10 @@ impl Session {
         loop {
             let (finished, is_all) = self.writer.seal_all(until).await;
             for track in finished {
+                let unheard = track.gaps.listed().iter();
+                for gap in unheard.filter(|gap| gap.reason == GapReason::Spool) {
+                    self.shared.metrics.count_gap(gap.reason, gap.samples);
+                }
                 self.uploads.add(track);
             }
             if is_all {

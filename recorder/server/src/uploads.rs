@@ -38,6 +38,8 @@ pub(crate) struct Uploads {
     job: Job,
     queue: mpsc::Sender<(FinishedTrack, Instant)>,
     storing: JoinHandle<Stored>,
+    /// Tracks that found no place in the queue. Their files stay in the spool.
+    refused: usize,
 }
 
 /// What came of a recording's uploads.
@@ -54,22 +56,23 @@ impl Uploads {
     pub(crate) fn start(shared: Arc<Shared>, job: Job) -> Self {
         let (queue, tracks) = mpsc::channel(UPLOADS_WAITING_MAX);
         let storing = tokio::spawn(store_all(Arc::clone(&shared), job.clone(), tracks));
-        Self { shared, job, queue, storing }
+        Self { shared, job, queue, storing, refused: 0 }
     }
 
     pub(crate) fn add(&mut self, track: FinishedTrack) {
-        // A full queue leaves the file in the spool, where the next start finds it.
         if self.queue.try_send((track, now())).is_err() {
             error!("a finished track found no place in the queue");
+            self.refused += 1;
         }
     }
 
     /// Waits until everything is stored, says so in the recording's row, and empties the spool.
     pub(crate) async fn conclude(self, lease: Lease, ended: UnixMicros, folder: PathBuf) {
-        let Self { shared, job, queue, mut storing } = self;
+        let Self { shared, job, queue, mut storing, refused } = self;
         drop(queue);
         let (recording, finalizing) = (RecordingStatus::Recording, RecordingStatus::Finalizing);
-        let is_finalizing = retry(&shared, &lease, || rows::set_ended(&shared, &job, ended)).await
+        let is_finalizing = (job.is_finalizing
+            || retry(&shared, &lease, || rows::set_ended(&shared, &job, ended)).await)
             && retry(&shared, &lease, || rows::advance(&shared, &job, recording, finalizing)).await;
         let stored = tokio::select! {
             stored = &mut storing, if is_finalizing => stored.unwrap_or(Stored::Lost),
@@ -78,6 +81,10 @@ impl Uploads {
             else => Stored::Taken,
         };
         match stored {
+            Stored::All if refused > 0 => {
+                let reason = "too many tracks ended at once: some files are in the spool only";
+                retry(&shared, &lease, || rows::fail(&shared, &job, reason)).await;
+            }
             Stored::Taken => storing.abort(),
             Stored::Lost => {
                 let reason = "a file could not be stored: the recorder's log says why";

@@ -86,8 +86,9 @@ impl Steps {
         self.end += hole;
         let lost = self.lost.min(hole) / GRID * GRID;
         let silent = hole - lost;
-        // An interruption explains all of a hole; a rest shorter than a frame is rounding.
-        let is_one = !matches!(self.reason, GapReason::Mute | GapReason::Dtx);
+        // An interruption explains all of a hole, and so does a mute: what a sender said in it was
+        // counted and not passed on. A rest shorter than a frame is rounding.
+        let is_one = self.reason != GapReason::Dtx;
         let parts = if lost == 0 || is_one {
             [(hole, self.reason), (0, self.reason)]
         } else if silent < frame {

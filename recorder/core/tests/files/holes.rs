@@ -47,6 +47,23 @@ fn a_mute_is_a_gap_that_says_so() {
 }
 
 #[test]
+fn what_a_muted_sender_counted_on_saying_is_no_loss() {
+    let mut track = Track::new(7, START);
+    let mut recorded = Recorded::default();
+    for number in 0..100 {
+        track.handle_packet(packet(number));
+    }
+    track.handle_mute(true, at_ms(2_000));
+    track.handle_mute(false, at_ms(3_000));
+    for number in 151..200 {
+        track.handle_packet(packet(number));
+        recorded.drain(&mut track);
+    }
+    let recorded = end(track, recorded);
+    assert_eq!(recorded.gaps_ms(), [(2_000, 1_020, GapReason::Mute)]);
+}
+
+#[test]
 fn a_clock_that_stood_still_while_muted_is_not_believed() {
     let mut track = Track::new(7, START);
     let mut recorded = Recorded::default();

@@ -35,7 +35,7 @@ async fn a_store_that_refuses_is_tried_until_it_takes_the_file() {
 async fn a_full_spool_ends_the_track_that_needs_it_and_says_so() {
     let mut world = World::new().await;
     world.spool_bytes_max = 60_000;
-    let _life = world.start(1);
+    let life = world.start(1);
     let id = world.ask("full").await;
     let room = world.hears().await;
     room.publishes(1).await;
@@ -61,6 +61,10 @@ async fn a_full_spool_ends_the_track_that_needs_it_and_says_so() {
     assert_eq!(gap.reason, "spool");
     assert!(gap.start_ms.abs_diff(full.duration_ms) <= 3, "{gap:?} after {}", full.duration_ms);
     assert!((39_000..42_000).contains(&(gap.start_ms + gap.duration_ms)), "{gap:?}");
+    let unheard = life.metric("adda_recorder_gap_seconds_total{reason=\"spool\"}");
+    assert!(
+        (unheard * 1_000.0 - f64::from(u32::try_from(gap.duration_ms).expect("ms"))).abs() < 1.0
+    );
     let bytes = world.object(&full.object).await;
     assert!(recorder_core::ogg::last_page(&bytes).expect("a page").is_final);
 }
