@@ -91,6 +91,9 @@ impl Room {
         if join.protocol == SignalPath::TwoConnections {
             self.open_subscriber(sid, cx);
         }
+        if let Some(state) = join.sync_state {
+            self.on_sync_state(sid, *state, cx);
+        }
         self.reconcile(sid, cx);
         if let Some(offer) = join.publisher_offer {
             self.on_offer(sid, offer, cx);

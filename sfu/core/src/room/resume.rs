@@ -31,6 +31,9 @@ impl Room {
         }
         self.send_reconnect(sid, cx);
         self.help_subscriber(sid, cx);
+        if let Some(state) = join.sync_state {
+            self.on_sync_state(sid, *state, cx);
+        }
         self.resend_wishes(sid, cx);
         if let Some(offer) = join.publisher_offer {
             self.on_offer(sid, offer, cx);

@@ -65,7 +65,12 @@ impl Room {
 
     /// What a resuming client believes. Of all it says only its wishes may be news: one that was
     /// lost with the old socket counts from here on.
-    fn on_sync_state(&mut self, sid: ParticipantSid, state: SyncState, cx: &mut Context) {
+    pub(super) fn on_sync_state(
+        &mut self,
+        sid: ParticipantSid,
+        state: SyncState,
+        cx: &mut Context,
+    ) {
         if let Some(subscription) = state.subscription {
             self.on_subscription(sid, subscription, cx);
         }

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use proto::{
-    control::{ConnectionFailure, Resume, RoomAction, SignalPath, What},
+    control::{ConnectionFailure, Join, Resume, RoomAction, SignalPath, What},
     livekit::{
-        DisconnectReason, SimulateScenario, leave_request::Action, signal_request,
+        self, DisconnectReason, SimulateScenario, SyncState, leave_request::Action, signal_request,
         signal_response::Message, simulate_scenario,
     },
 };
@@ -304,4 +304,35 @@ fn a_test_can_have_its_resume_cut() {
 
     alice.resume(&mut world);
     assert!(matches!(alice.log[0], Message::Reconnect(_)));
+}
+
+#[test]
+fn wishes_inside_a_join_request_count_as_those_said_after_it() {
+    for path in PATHS {
+        let (mut world, mut alice, mut bob) = call(path);
+        let unwanted = livekit::UpdateSubscription {
+            track_sids: vec![alice.track().sid],
+            subscribe: false,
+            ..Default::default()
+        };
+        let state = SyncState { subscription: Some(unwanted), ..SyncState::default() };
+        assert_eq!(alice.speak(&mut world).len(), 1);
+
+        world.disconnect(bob.session);
+        bob.session = world.new_session();
+        let participant = bob.sid().parse().ok();
+        let resume = Some(Resume { participant, reason: 1 });
+        let sync_state = Some(Box::new(state.clone()));
+        let join = Join { resume, sync_state, ..bob.join_request() };
+        bob.enter(&mut world, join);
+        assert!(alice.speak(&mut world).is_empty(), "bob had enough of alice");
+
+        let mut carol = Client::new(&mut world, "carol", path, crate::client::CHROMIUM);
+        let offer = (path == SignalPath::OneConnection).then(|| carol.next_offer());
+        let sync_state = Some(Box::new(state));
+        let join = Join { publisher_offer: offer, sync_state, ..carol.join_request() };
+        carol.enter(&mut world, join);
+        carol.connect(&mut world);
+        assert!(alice.speak(&mut world).is_empty(), "carol never wanted to hear alice");
+    }
 }
