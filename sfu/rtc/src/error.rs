@@ -27,3 +27,23 @@ pub enum SendDataError {
     #[error("the peer doesn't keep up: its send buffer is full")]
     BufferFull,
 }
+
+/// Why a STUN message was not believed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unbelieved {
+    /// Not STUN as we take it: torn, or without FINGERPRINT.
+    #[error("the message is malformed")]
+    Malformed,
+    /// It names another peer than this connection's, or none.
+    #[error("the message names another peer")]
+    Username,
+    /// Whoever sent it doesn't know the password.
+    #[error("the message's integrity is wrong")]
+    Integrity,
+    /// It demands that we understand what we don't.
+    #[error("the message has an unknown attribute that must be understood")]
+    UnknownAttribute,
+    /// Neither a check nor the answer to one.
+    #[error("the message was not asked for")]
+    Unasked,
+}

@@ -23,7 +23,7 @@ use proto::{
 };
 use secret::Secret;
 
-use crate::transport::Role;
+use crate::{error::Unbelieved, transport::Role};
 
 pub(crate) struct Agent {
     local: Secret,
@@ -47,8 +47,6 @@ pub(crate) enum Heard {
 
 /// What became of a STUN message.
 pub(crate) enum Outcome {
-    /// Not authentic, or of no consequence.
-    Dropped,
     /// An authentic check: to be answered, to where it came from.
     Answered { answer: Vec<u8>, new_address: bool },
     /// Our own check was answered.
@@ -94,18 +92,16 @@ impl Agent {
         from: SocketAddr,
         datagram: &[u8],
         now: Instant,
-    ) -> Outcome {
+    ) -> Result<Outcome, Unbelieved> {
         self.heard = self.heard.max(Heard::Unauthenticated);
-        let Ok(message) = Message::parse(datagram) else { return Outcome::Dropped };
+        let message = Message::parse(datagram).map_err(|_| Unbelieved::Malformed)?;
         let outcome = match message.class {
-            Class::Request => self.on_request(from, &message, now),
-            Class::Success => self.on_success(from, &message, now),
-            Class::Indication | Class::Error => None,
+            Class::Request => self.on_request(from, &message, now)?,
+            Class::Success => self.on_success(from, &message, now)?,
+            Class::Indication | Class::Error => return Err(Unbelieved::Unasked),
         };
-        if outcome.is_some() {
-            self.heard = Heard::Authenticated;
-        }
-        outcome.unwrap_or(Outcome::Dropped)
+        self.heard = Heard::Authenticated;
+        Ok(outcome)
     }
 
     fn on_request(
@@ -113,32 +109,35 @@ impl Agent {
         from: SocketAddr,
         message: &Message<'_>,
         now: Instant,
-    ) -> Option<Outcome> {
-        let username = message.username?;
-        if !message.has_fingerprint || !self.knows_remote(username.from) {
-            return None;
+    ) -> Result<Outcome, Unbelieved> {
+        let username = message.username.ok_or(Unbelieved::Username)?;
+        if !message.has_fingerprint {
+            return Err(Unbelieved::Malformed);
         }
-        if let Some(checks) = &self.checks
-            && checks.server() != from
-        {
-            return None;
+        if !self.knows_remote(username.from) {
+            return Err(Unbelieved::Username);
+        }
+        if self.checks.as_ref().is_some_and(|checks| checks.server() != from) {
+            return Err(Unbelieved::Unasked);
         }
         let answer = if username.to == self.local.ufrag() && self.local.signed(message) {
             self.previous = None;
             self.previous_remote_ufrag = None;
             answer(&self.local, message.transaction, from)
         } else {
-            let old = self.previous.as_ref().filter(|old| old.ufrag() == username.to)?;
-            if !old.signed(message) {
-                return None;
+            let named = [Some(&self.local), self.previous.as_ref()];
+            if !named.iter().flatten().any(|secret| secret.ufrag() == username.to) {
+                return Err(Unbelieved::Username);
             }
+            let old = self.previous.as_ref().filter(|old| old.ufrag() == username.to);
+            let old = old.filter(|old| old.signed(message)).ok_or(Unbelieved::Integrity)?;
             answer(old, message.transaction, from)
         };
         if message.unknown_required {
-            return None;
+            return Err(Unbelieved::UnknownAttribute);
         }
         let new_address = self.paths.note_check(from, message.use_candidate, now);
-        Some(Outcome::Answered { answer, new_address })
+        Ok(Outcome::Answered { answer, new_address })
     }
 
     fn on_success(
@@ -146,13 +145,16 @@ impl Agent {
         from: SocketAddr,
         message: &Message<'_>,
         now: Instant,
-    ) -> Option<Outcome> {
-        self.remote.as_ref().filter(|remote| remote.signed(message))?;
-        let checks = self.checks.as_mut().filter(|checks| checks.server() == from)?;
-        if !checks.note_answer(message.transaction, now) {
-            return None;
+    ) -> Result<Outcome, Unbelieved> {
+        let signed = self.remote.as_ref().is_some_and(|remote| remote.signed(message));
+        if !signed {
+            return Err(Unbelieved::Integrity);
         }
-        Some(Outcome::Reached { new_address: self.paths.note_check(from, true, now) })
+        let checks = self.checks.as_mut().filter(|checks| checks.server() == from);
+        if !checks.is_some_and(|checks| checks.note_answer(message.transaction, now)) {
+            return Err(Unbelieved::Unasked);
+        }
+        Ok(Outcome::Reached { new_address: self.paths.note_check(from, true, now) })
     }
 
     /// Before the peer's answer has come by signaling, our own password is proof enough.

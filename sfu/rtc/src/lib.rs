@@ -16,5 +16,5 @@ pub mod srtp;
 mod transport;
 
 pub use certificate::{Certificate, CertificateError};
-pub use error::{Refused, SendDataError};
+pub use error::{Refused, SendDataError, Unbelieved};
 pub use transport::{Event, Output, Role, Transport};

@@ -13,7 +13,7 @@ use proto::{
 use crate::{
     certificate::Certificate,
     dtls::Dtls,
-    error::{Refused, SendDataError},
+    error::{Refused, SendDataError, Unbelieved},
     ice::{Agent, Outcome},
     limits::CONNECT_TIMEOUT,
     sctp::Association,
@@ -70,6 +70,7 @@ pub struct Transport {
     srtp: Option<srtp::Session>,
     sctp: Option<Association>,
     phase: Phase,
+    unbelieved: Option<Unbelieved>,
     /// What the clock said last: [`Self::set_remote`] is not told, and may complete a handshake.
     latest: Instant,
     outbox: VecDeque<Queued>,
@@ -112,6 +113,7 @@ impl Transport {
             srtp: None,
             sctp: None,
             phase: Phase::Connecting { deadline: now + CONNECT_TIMEOUT },
+            unbelieved: None,
             latest: now,
             outbox: VecDeque::new(),
             lent: Vec::new(),
@@ -137,16 +139,20 @@ impl Transport {
     /// Takes a STUN message. Only an authentic check is answered.
     pub fn handle_stun(&mut self, from: SocketAddr, datagram: &[u8], now: Instant) {
         self.latest = now;
+        self.unbelieved = None;
         if self.phase == Phase::Failed {
             return;
         }
         let new_address = match self.ice.handle_stun(from, datagram, now) {
-            Outcome::Dropped => return,
-            Outcome::Answered { answer, new_address } => {
+            Err(unbelieved) => {
+                self.unbelieved = Some(unbelieved);
+                return;
+            }
+            Ok(Outcome::Answered { answer, new_address }) => {
                 self.queue(Queued::Datagram { to: from, bytes: answer });
                 new_address
             }
-            Outcome::Reached { new_address } => new_address,
+            Ok(Outcome::Reached { new_address }) => new_address,
         };
         if new_address {
             self.queue(Queued::Event(Event::AddressVerified(from)));
@@ -155,6 +161,11 @@ impl Transport {
             self.shake_hands(now);
             self.progress(now);
         }
+    }
+
+    /// Why the latest STUN message was of no consequence, if it was of none.
+    pub fn unbelieved(&self) -> Option<Unbelieved> {
+        self.unbelieved
     }
 
     /// Takes a DTLS datagram, if an authentic check came from its address.

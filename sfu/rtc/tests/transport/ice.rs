@@ -8,7 +8,7 @@ use proto::{
     ice::Credentials,
     stun::{Class, ConnectivityCheck, Message, TransactionId, Username},
 };
-use sfu_rtc::{Event, Output};
+use sfu_rtc::{Event, Output, Unbelieved};
 
 use crate::network::{Call, End, Setup, credentials};
 
@@ -53,6 +53,26 @@ fn an_authentic_check_is_answered_with_its_address_and_no_more_bytes() {
     assert_eq!(message.class, Class::Success);
     assert_eq!(message.mapped, Some(elsewhere()));
     assert!(message.integrity.is_some() && message.has_fingerprint);
+}
+
+#[test]
+fn a_check_that_is_not_believed_says_why() {
+    let mut call = Call::new(&Setup::default());
+    let server = credentials("server");
+    let guessed = Credentials { pwd: "guessed by somebody".to_owned(), ..server.clone() };
+    let stranger = Credentials { ufrag: "nobody".to_owned(), ..server.clone() };
+    let torn = check(&server, "client", false)[..30].to_vec();
+    for (datagram, why) in [
+        (torn, Some(Unbelieved::Malformed)),
+        (check(&guessed, "client", false), Some(Unbelieved::Integrity)),
+        (check(&stranger, "client", false), Some(Unbelieved::Username)),
+        (check(&server, "another", false), Some(Unbelieved::Username)),
+        (check(&server, "client", false), None),
+    ] {
+        let answers = ask(&mut call, elsewhere(), &datagram);
+        assert_eq!(call.server.unbelieved(), why);
+        assert_eq!(answers.is_empty(), why.is_some(), "{why:?}");
+    }
 }
 
 #[test]
