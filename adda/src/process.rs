@@ -105,6 +105,7 @@ async fn serve(config: Config, roles: Roles, purpose: Purpose) -> anyhow::Result
     health.started();
     let record = record(&config, owner.clone(), roles, purpose)?;
     let shards = sfu.as_ref().map(|sfu| sfu.snapshots.clone()).unwrap_or_default();
+    sfu_server::watch(&health, &shards);
     let announcing = tokio::spawn(announce::run(registry.clone(), record, health.clone(), shards));
     greet(&config, roles, purpose, data_dir.path(), sfu.as_ref())?;
 

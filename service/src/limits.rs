@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+/// How long a part of the process may go without a sign of life before it counts as stuck.
+pub(crate) const TICK_MAX: Duration = Duration::from_secs(2);
+
 /// Longest token looked at. The largest recorded one is below 1 KiB; attributes and metadata
 /// may take the rest.
 pub const TOKEN_BYTES_MAX: usize = 8 * 1024;

@@ -12,6 +12,7 @@ mod config;
 mod greeting;
 mod limits;
 mod links;
+mod liveness;
 mod mailbox;
 mod metrics;
 mod node;
@@ -23,8 +24,9 @@ mod stats;
 pub use crate::{
     config::{Config, MediaAddress},
     links::OpenLink,
+    liveness::watch,
     metrics::{register, register_control},
     node::{Node, StartError},
     router::{Connection, Control},
-    stats::{DELAY_BOUNDS_MICROS, DelayHistogram, IoStats, Snapshot},
+    stats::{DELAY_BOUNDS_MICROS, DelayHistogram, IoStats, Snapshot, StunRefusals},
 };

@@ -101,6 +101,7 @@ impl Collector for Sfu {
         )?;
         links(&mut encoder, &sum)?;
         dropped(&mut encoder, &sum)?;
+        stun(&mut encoder, &sum)?;
         refused(&mut encoder, &sum)?;
         delays(&mut encoder, &shards)
     }
@@ -136,13 +137,30 @@ fn dropped(
         &[
             ("reason", "protocol_unknown", sum(|it| it.io.dropped_unknown)),
             ("reason", "address_unverified", sum(|it| it.io.dropped_unverified)),
-            ("reason", "stun_unknown", sum(|it| it.io.dropped_stun)),
+            ("reason", "stun_unknown", sum(|it| it.io.stun.malformed + it.io.stun.username)),
             ("reason", "srtp", sum(|it| it.io.dropped_srtp)),
             ("reason", "malformed", sum(|it| it.io.dropped_malformed + it.core.packets_malformed)),
             ("reason", "unsignalled", sum(|it| it.core.packets_unsignalled)),
             ("reason", "payload_type", sum(|it| it.core.packets_payload_type)),
             ("reason", "muted", sum(|it| it.core.packets_muted)),
             ("reason", "send_failed", sum(|it| it.io.dropped_send)),
+        ],
+    )
+}
+
+fn stun(
+    encoder: &mut DescriptorEncoder<'_>,
+    sum: &dyn Fn(fn(&Snapshot) -> u64) -> u64,
+) -> fmt::Result {
+    counters(
+        encoder,
+        "ice_refused",
+        "STUN messages that were neither answered nor believed",
+        &[
+            ("reason", "malformed", sum(|it| it.io.stun.malformed)),
+            ("reason", "username", sum(|it| it.io.stun.username)),
+            ("reason", "integrity", sum(|it| it.io.stun.integrity)),
+            ("reason", "unsupported", sum(|it| it.io.stun.unsupported)),
         ],
     )
 }

@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use sfu_rtc::Unbelieved;
+
 use crate::socket::Flushed;
 
 /// Upper bounds of the forwarding-delay buckets, in microseconds; one more bucket is endless.
@@ -46,8 +48,8 @@ pub struct IoStats {
     pub dropped_unknown: u64,
     /// Dropped: from an address that proved nothing.
     pub dropped_unverified: u64,
-    /// Dropped: STUN without the name of a session of ours, or unreadable.
-    pub dropped_stun: u64,
+    /// Dropped: STUN that nobody should have sent.
+    pub stun: StunRefusals,
     /// Dropped: failed authentication or replayed.
     pub dropped_srtp: u64,
     /// Dropped: not RTP after decryption.
@@ -62,6 +64,30 @@ pub struct IoStats {
     pub link_overruns: u64,
     /// Bugs of ours that cost a session.
     pub invariants_broken: u64,
+}
+
+/// STUN messages that were not believed, by why.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct StunRefusals {
+    /// Unreadable, or without a fingerprint.
+    pub malformed: u64,
+    /// Names no connection of ours, or another peer than the connection's.
+    pub username: u64,
+    /// Wrong integrity: somebody guesses, or plays a message back to another connection.
+    pub integrity: u64,
+    /// Demands something unknown, or is no check.
+    pub unsupported: u64,
+}
+
+impl StunRefusals {
+    pub(crate) fn count(&mut self, why: Unbelieved) {
+        match why {
+            Unbelieved::Malformed => self.malformed += 1,
+            Unbelieved::Username => self.username += 1,
+            Unbelieved::Integrity => self.integrity += 1,
+            Unbelieved::UnknownAttribute | Unbelieved::Unasked => self.unsupported += 1,
+        }
+    }
 }
 
 impl IoStats {

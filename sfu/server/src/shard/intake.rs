@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 
 use proto::{rtp, stun};
 use sfu_core::{Delivery, Input};
+use sfu_rtc::Unbelieved;
 
 use super::{Shard, copy};
 use crate::socket::Received;
@@ -45,16 +46,18 @@ impl Shard {
     }
 
     fn take_stun(&mut self, socket: usize, from: SocketAddr, bytes: &[u8]) {
-        let check = stun::Message::parse(bytes).ok();
-        let named = check.as_ref().and_then(|check| check.username);
-        let Some(index) = named.and_then(|name| self.peers.by_ufrag(name.to)) else {
-            self.io.dropped_stun += 1;
-            return;
+        let Ok(check) = stun::Message::parse(bytes) else {
+            return self.io.stun.count(Unbelieved::Malformed);
         };
-        let nominates = check.is_some_and(|check| check.use_candidate);
+        let named = check.username.and_then(|name| self.peers.by_ufrag(name.to));
+        let Some(index) = named else { return self.io.stun.count(Unbelieved::Username) };
+        let nominates = check.use_candidate;
         self.guarded(Some(index), |shard| {
             if let Some(peer) = shard.peers.at(index) {
                 peer.transport.handle_stun(from, bytes, shard.now);
+                if let Some(why) = peer.transport.unbelieved() {
+                    shard.io.stun.count(why);
+                }
             }
             let is_authentic = shard.drain_peer(index, Some((from, socket)));
             if is_authentic && nominates {

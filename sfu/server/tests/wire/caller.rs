@@ -15,11 +15,15 @@ use tokio::{net::UdpSocket, time};
 
 use crate::node::{Desk, Node, person};
 
+/// What every caller is called in checks.
+pub(crate) const UFRAG: &str = "ufrag";
 const CID: &str = "microphone";
 const SSRC: u32 = 4_711;
 const SEAL_ROOM: usize = 32;
 
 pub(crate) struct Caller {
+    /// What the server is called in checks.
+    pub(crate) remote: ice::Credentials,
     transport: Transport,
     socket: UdpSocket,
     server: SocketAddr,
@@ -37,7 +41,7 @@ impl Caller {
     pub(crate) async fn join_at(desk: &mut Desk, session: SessionId, identity: &str) -> Self {
         let certificate = Certificate::generate().unwrap();
         let local = ice::Credentials {
-            ufrag: "ufrag".to_owned(),
+            ufrag: UFRAG.to_owned(),
             pwd: "0123456789abcdef01234567".to_owned(),
         };
         let offer = offer(&local, certificate.fingerprint());
@@ -50,8 +54,8 @@ impl Caller {
         socket.connect(server).await.unwrap();
         let role = Role::Client { server };
         let mut transport = Transport::new(&certificate, role, local, ChannelSide::Local, now());
-        transport.set_remote(Some(peer.ice), peer.fingerprint);
-        let mut caller = Self { transport, socket, server, next: 1_000 };
+        transport.set_remote(Some(peer.ice.clone()), peer.fingerprint);
+        let mut caller = Self { remote: peer.ice, transport, socket, server, next: 1_000 };
         caller.connect().await;
         caller
     }

@@ -4,5 +4,7 @@
 
 mod caller;
 mod cluster;
+mod health;
 mod links;
 mod node;
+mod stun;
