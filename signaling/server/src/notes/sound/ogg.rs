@@ -178,16 +178,16 @@ const TABLE: [u32; 256] = table();
 #[expect(clippy::indexing_slicing, reason = "evaluated by the compiler")]
 const fn table() -> [u32; 256] {
     let mut table = [0; 256];
-    let mut byte = 0;
+    let (mut byte, mut high) = (0, 0_u32);
     while byte < 256 {
-        let mut sum = (byte as u32) << 24;
+        let mut sum = high << 24;
         let mut bit = 0;
         while bit < 8 {
             sum = (sum << 1) ^ if sum >> 31 == 1 { 0x04c1_1db7 } else { 0 };
             bit += 1;
         }
         table[byte] = sum;
-        byte += 1;
+        (byte, high) = (byte + 1, high + 1);
     }
     table
 }

@@ -35,9 +35,9 @@ impl<R: Read> Source<R> {
         for (to, from) in first.iter_mut().zip(self.again.drain(..from_again)) {
             *to = from;
         }
-        self.file.read_exact(rest).map_err(|error| match error.kind() {
-            io::ErrorKind::UnexpectedEof => SoundError::Broken,
-            _ => SoundError::Read(error),
+        self.file.read_exact(rest).map_err(|error| {
+            let is_short = error.kind() == io::ErrorKind::UnexpectedEof;
+            if is_short { SoundError::Broken } else { SoundError::Read(error) }
         })
     }
 

@@ -133,7 +133,7 @@ fn id(source: &mut Source<impl Read>) -> Result<u64, SoundError> {
 /// `None` is a size that nobody knew when it was written.
 fn size(source: &mut Source<impl Read>) -> Result<Option<u64>, SoundError> {
     let [first] = source.array()?;
-    let bits = 7_u32.checked_sub(first.leading_zeros()).unwrap_or_default();
+    let bits = 7_u32.saturating_sub(first.leading_zeros());
     let mask = (1_u64 << bits) - 1;
     let size = number(source, first, 8, u64::from(first) & mask)?;
     let all_ones = (1_u64 << (7 * (first.leading_zeros() + 1))) - 1;
