@@ -30,8 +30,11 @@ pub(crate) async fn run(
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
-        // Signaling misses an SFU node until it hears of one: this one must not wait for that.
-        let is_ready = health.is_ready_but_for("sfu");
+        // Whether signaling in this process finds a media node is not for the media node to say.
+        let is_ready = match shards.is_empty() {
+            true => health.reasons().is_empty(),
+            false => health.stuck().is_empty(),
+        };
         record.state = if is_ready { NodeState::Ready } else { NodeState::Unready };
         record.rooms = shards.iter().map(|shard| shard.borrow().core.rooms).sum();
         record.participants = shards.iter().map(|shard| shard.borrow().core.participants).sum();

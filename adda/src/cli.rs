@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use toml::{Table, Value};
 
+use crate::remote::Remote;
+
 /// A voice platform: calls through an SFU that speaks the LiveKit protocol.
 #[derive(Debug, Parser)]
 #[command(name = "adda", version, about, after_help = EXAMPLES)]
@@ -22,6 +24,7 @@ Examples:
   adda dev --lan                the same, for phones on this network too
   adda serve --role signaling --config adda.toml
   adda token create --room demo --identity ann
+  adda room record demo         then: adda room ls, adda node ls -o json
   adda load --rooms 20 --talkers 1 --listeners 5 --pid $(pidof adda)
   adda config print-default > adda.toml && adda dev --config adda.toml";
 
@@ -35,6 +38,12 @@ pub(crate) enum Command {
     /// Make tokens
     #[command(subcommand)]
     Token(TokenCommand),
+    /// See the processes of a pool
+    #[command(subcommand)]
+    Node(NodeCommand),
+    /// See and record rooms
+    #[command(subcommand)]
+    Room(RoomCommand),
     /// Load a server with callers, ours or any that speaks the protocol
     Load(LoadArgs),
     /// Check or print configuration
@@ -163,6 +172,34 @@ pub(crate) struct TokenArgs {
     /// text or json
     #[arg(short, long, default_value = "text", value_parser = ["text", "json"])]
     pub(crate) output: String,
+}
+
+/// `adda node …`
+#[derive(Debug, Subcommand)]
+pub(crate) enum NodeCommand {
+    /// List them: what each does, whether it takes work, how busy it is
+    Ls(Remote),
+}
+
+/// `adda room …`
+#[derive(Debug, Subcommand)]
+pub(crate) enum RoomCommand {
+    /// List those that are live
+    Ls(Remote),
+    /// Record one, or end a recording of it
+    Record(RecordArgs),
+}
+
+/// Flags of `adda room record`.
+#[derive(Debug, Args)]
+pub(crate) struct RecordArgs {
+    /// The room
+    pub(crate) room: String,
+    /// End this recording instead
+    #[arg(long, value_name = "ID")]
+    pub(crate) stop: Option<String>,
+    #[command(flatten)]
+    pub(crate) remote: Remote,
 }
 
 /// Flags of `adda load`.

@@ -31,6 +31,7 @@ pub(crate) struct Config {
     pub(crate) redis: Redis,
     pub(crate) database: Database,
     pub(crate) s3: S3,
+    pub(crate) recorder: Recorder,
 }
 
 /// Whether a process is a pool of its own, on parts that are in it, or one of many.
@@ -89,6 +90,13 @@ pub(crate) struct S3 {
     pub(crate) region: String,
     pub(crate) access_key: String,
     pub(crate) secret_key: String,
+}
+
+/// How a recorder behaves.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Recorder {
+    pub(crate) spool_mib: u64,
 }
 
 /// Why a configuration is no good. One line each: which key, from where, and how to mend it.

@@ -5,11 +5,16 @@ mod cli;
 mod config;
 mod load;
 mod network;
+mod node;
 mod parts;
 mod print;
 mod process;
+mod recorder;
+mod remote;
 mod roles;
+mod room;
 mod sfu;
+mod table;
 mod token;
 
 use std::{
@@ -56,6 +61,8 @@ fn run(cli: Cli) -> anyhow::Result<()> {
             process::run(config, Roles::of(&args.roles), Purpose::Serve)
         }
         Command::Token(TokenCommand::Create(args)) => token::create(&args),
+        Command::Node(command) => node::run(&command),
+        Command::Room(command) => room::run(&command),
         Command::Load(args) => load::run(&args),
         Command::Config(ConfigCommand::Check { file }) => {
             Config::load(Purpose::Serve, Some(&file), toml::Table::new())?;

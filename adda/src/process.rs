@@ -3,7 +3,6 @@
 use std::{
     io,
     net::{IpAddr, Ipv4Addr, SocketAddr},
-    path::Path,
     time::Duration,
 };
 
@@ -13,6 +12,7 @@ use proto::{
     pool::{BootId, NodeRecord, NodeState, Owner},
 };
 use proto_cluster::Token;
+use recorder_server::Recorder;
 use service::{
     data_dir::DataDir,
     health::Health,
@@ -23,14 +23,19 @@ use service::{
 use signaling_server::{Dev, Https, Listeners, Signaling};
 use socket2::{Domain, Protocol, Socket, Type};
 use storage_registry::Registry;
-use tokio::{net::TcpListener, time::sleep};
-use tracing::{debug, info};
+use tokio::{
+    net::TcpListener,
+    task::JoinHandle,
+    time::{sleep, timeout},
+};
+use tracing::{debug, info, warn};
 
 use crate::{
     announce,
     config::{Config, LogFormat, Purpose},
     network, parts,
     print::{self, Reachable},
+    recorder,
     roles::Roles,
     sfu::Sfu,
 };
@@ -40,6 +45,9 @@ pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
 /// From a media node's withdrawal to its end: until every signaling node has missed it in a
 /// listing, so that its rooms find another node at once when it goes.
 const NOTICE: Duration = Duration::from_millis(1200);
+
+/// For a recorder to bring to the disk what it has.
+const RECORDER_TIME: Duration = Duration::from_secs(1);
 
 /// Runs until told to stop.
 ///
@@ -62,6 +70,25 @@ pub(crate) fn run(config: Config, roles: Roles, purpose: Purpose) -> anyhow::Res
     result
 }
 
+/// What the roles of one process share.
+struct Process {
+    config: Config,
+    roles: Roles,
+    purpose: Purpose,
+    data_dir: DataDir,
+    owner: Owner,
+    registry: Registry,
+    /// `None` in a pool of one process.
+    token: Option<Token>,
+}
+
+/// The roles it has.
+struct Started {
+    sfu: Option<Sfu>,
+    signaling: Option<Signaling>,
+    recorder: Option<Recorder>,
+}
+
 async fn serve(config: Config, roles: Roles, purpose: Purpose) -> anyhow::Result<()> {
     let (_trigger, asked) = Shutdown::on_signals()?;
     let (stop, shutdown) = Shutdown::new();
@@ -74,64 +101,134 @@ async fn serve(config: Config, roles: Roles, purpose: Purpose) -> anyhow::Result
     let mut numbers = metrics::registry(VERSION);
     let registry = parts::registry(&config, &mut numbers)?;
     let owner = owner(&config)?;
-    let sfu = match roles.sfu {
-        true => Some(Sfu::start(&config, owner.clone(), token.as_ref(), &mut numbers)?),
-        false => None,
-    };
-    let database = match roles.needs_stores() {
-        true => Some(parts::database(&config, data_dir.path(), &mut numbers).await?),
-        false => None,
-    };
-    let objects = match roles.needs_stores() {
-        true => Some(parts::objects(&config, data_dir.path(), &mut numbers)?),
-        false => None,
-    };
-    let scratch = parts::scratch(data_dir.path())?;
-    let stores = database.as_ref().zip(objects.as_ref()).filter(|_| roles.signaling);
-    let signaling = stores.map(|(database, objects)| {
-        let config = signaling_server::Config {
-            keys: Keys::new(&config.keys),
-            database: database.clone(),
-            objects: objects.clone(),
-            scratch,
-            registry: registry.clone(),
-            token: token.clone(),
-            dev: dev(&config, purpose),
-        };
-        Signaling::new(config, &mut numbers)
-    });
+    let process = Process { config, roles, purpose, data_dir, owner, registry, token };
+    let started = process.start(&mut numbers, &shutdown).await?;
 
     let health = Health::new();
     health.started();
-    let record = record(&config, owner.clone(), roles, purpose)?;
-    let shards = sfu.as_ref().map(|sfu| sfu.snapshots.clone()).unwrap_or_default();
-    sfu_server::watch(&health, &shards);
-    let announcing = tokio::spawn(announce::run(registry.clone(), record, health.clone(), shards));
-    greet(&config, roles, purpose, data_dir.path(), sfu.as_ref())?;
-
+    let announcing = process.announce(&started, &health)?;
+    process.greet(started.sfu.as_ref())?;
+    let (registry, owner) = (process.registry.clone(), process.owner.clone());
+    let notice = if purpose == Purpose::Serve && roles.sfu { NOTICE } else { Duration::ZERO };
     let leaving = tokio::spawn(async move {
         asked.requested().await;
         announcing.abort();
-        let notice = if purpose == Purpose::Serve && roles.sfu { NOTICE } else { Duration::ZERO };
         leave(&registry, &owner, notice, &asked, &stop).await;
     });
+    let Started { sfu, signaling, recorder } = started;
     match signaling {
         Some(signaling) => {
-            let farewell = match purpose {
-                Purpose::Dev => Command::Shutdown,
-                Purpose::Serve => Command::Evacuate,
-            };
-            let local = sfu.as_ref().map(|sfu| sfu.local(farewell));
+            let local = sfu.as_ref().map(|sfu| sfu.local(process.farewell()));
             signaling.serve(listeners, local, health, numbers, shutdown).await?;
         }
         None => signaling_server::serve_status(listeners, health, numbers, shutdown).await,
     }
     leaving.abort();
+    if let Some(recorder) = recorder
+        && timeout(RECORDER_TIME, recorder.stopped()).await.is_err()
+    {
+        warn!("recordings were left where they are; the next start goes on with them");
+    }
     if let Some(sfu) = sfu.filter(|_| purpose == Purpose::Serve) {
         sfu.stop().await;
     }
     info!("stopped");
     Ok(())
+}
+
+impl Process {
+    /// Starts what each role has running; nobody is let in yet.
+    async fn start(
+        &self,
+        numbers: &mut metrics::Registry,
+        shutdown: &Shutdown,
+    ) -> anyhow::Result<Started> {
+        let Self { config, roles, owner, registry, token, .. } = self;
+        let mut started = Started { sfu: None, signaling: None, recorder: None };
+        if roles.sfu {
+            started.sfu = Some(Sfu::start(config, owner.clone(), token.as_ref(), numbers)?);
+        }
+        if !roles.needs_stores() {
+            return Ok(started);
+        }
+        let data_dir = self.data_dir.path();
+        let database = parts::database(config, data_dir, numbers).await?;
+        let objects = parts::objects(config, data_dir, numbers)?;
+        if roles.recorder {
+            let local = started.sfu.as_ref().map(Sfu::links);
+            let door = recorder::Door { local, token: token.clone() };
+            let (database, objects) = (database.clone(), objects.clone());
+            let stores = recorder::Stores { database, objects, registry: registry.clone() };
+            let spool = (data_dir, config.recorder.spool_mib);
+            let (owner, stop) = (owner.clone(), shutdown.clone());
+            started.recorder = Some(recorder::start(owner, spool, stores, door, numbers, stop)?);
+        }
+        if roles.signaling {
+            let keys = Keys::new(&config.keys);
+            let scratch = parts::scratch(data_dir)?;
+            let (registry, token, dev) = (registry.clone(), token.clone(), self.dev());
+            let config =
+                signaling_server::Config { keys, database, registry, objects, scratch, token, dev };
+            started.signaling = Some(Signaling::new(config, numbers));
+        }
+        Ok(started)
+    }
+
+    /// Has the pool hear of this process until the task is ended.
+    fn announce(&self, started: &Started, health: &Health) -> anyhow::Result<JoinHandle<()>> {
+        let cluster = match self.purpose {
+            Purpose::Serve if self.roles.sfu => network::cluster_advertise(&self.config)?,
+            Purpose::Serve | Purpose::Dev => String::new(),
+        };
+        let record = NodeRecord {
+            owner: self.owner.clone(),
+            roles: self.roles.list(),
+            region: self.config.node.region.clone(),
+            version: VERSION.to_owned(),
+            state: NodeState::Unready,
+            cluster,
+            rooms: 0,
+            participants: 0,
+            load: 0.0,
+        };
+        let shards = started.sfu.as_ref().map(|sfu| sfu.snapshots.clone()).unwrap_or_default();
+        sfu_server::watch(health, &shards);
+        let announcing = announce::run(self.registry.clone(), record, health.clone(), shards);
+        Ok(tokio::spawn(announcing))
+    }
+
+    /// What clients in this process's rooms are told when it stops.
+    fn farewell(&self) -> Command {
+        match self.purpose {
+            Purpose::Dev => Command::Shutdown,
+            Purpose::Serve => Command::Evacuate,
+        }
+    }
+
+    fn dev(&self) -> Option<Dev> {
+        match self.purpose {
+            Purpose::Dev if self.config.lan => Some(Dev::Lan),
+            Purpose::Dev => Some(Dev::Loopback),
+            Purpose::Serve => None,
+        }
+    }
+
+    /// Says where the process is reached: to people on a terminal, or to the log.
+    fn greet(&self, sfu: Option<&Sfu>) -> anyhow::Result<()> {
+        let Self { config, roles, .. } = self;
+        let (port, data_dir) = (config.port, self.data_dir.path());
+        let media = sfu.map(|sfu| sfu.addresses.as_slice()).unwrap_or_default();
+        if self.purpose == Purpose::Serve {
+            let data_dir = data_dir.display();
+            info!(version = VERSION, port, %data_dir, ?media, "serving {}", roles.names());
+            return Ok(());
+        }
+        let first = config.keys.first_key_value();
+        let (key, secret) = first.context("[keys] in the config is empty")?;
+        let lan = lan_origin(config);
+        print::banner(&Reachable { port, key, secret, data_dir, media, lan: lan.as_deref() });
+        Ok(())
+    }
 }
 
 /// Withdraws from the pool, and has everything stop once the pool knows.
@@ -159,58 +256,6 @@ fn owner(config: &Config) -> anyhow::Result<Owner> {
     let node = node_id(config).parse().context("node.id")?;
     let boot = BootId::from_random(u64::from_be_bytes(random::bytes()?));
     Ok(Owner { node, boot })
-}
-
-fn record(
-    config: &Config,
-    owner: Owner,
-    roles: Roles,
-    purpose: Purpose,
-) -> anyhow::Result<NodeRecord> {
-    let cluster = match purpose {
-        Purpose::Serve if roles.sfu => network::cluster_advertise(config)?,
-        Purpose::Serve | Purpose::Dev => String::new(),
-    };
-    Ok(NodeRecord {
-        owner,
-        roles: roles.list(),
-        region: config.node.region.clone(),
-        version: VERSION.to_owned(),
-        state: NodeState::Unready,
-        cluster,
-        rooms: 0,
-        participants: 0,
-        load: 0.0,
-    })
-}
-
-fn dev(config: &Config, purpose: Purpose) -> Option<Dev> {
-    match purpose {
-        Purpose::Dev if config.lan => Some(Dev::Lan),
-        Purpose::Dev => Some(Dev::Loopback),
-        Purpose::Serve => None,
-    }
-}
-
-/// Says where the process is reached: to people on a terminal, or to the log.
-fn greet(
-    config: &Config,
-    roles: Roles,
-    purpose: Purpose,
-    data_dir: &Path,
-    sfu: Option<&Sfu>,
-) -> anyhow::Result<()> {
-    let media = sfu.map(|sfu| sfu.addresses.as_slice()).unwrap_or_default();
-    if purpose == Purpose::Serve {
-        let data_dir = data_dir.display();
-        info!(version = VERSION, port = config.port, %data_dir, ?media, "serving {}", roles.names());
-        return Ok(());
-    }
-    let (key, secret) = config.keys.first_key_value().context("[keys] in the config is empty")?;
-    let lan = lan_origin(config);
-    let port = config.port;
-    print::banner(&Reachable { port, key, secret, data_dir, media, lan: lan.as_deref() });
-    Ok(())
 }
 
 /// Binds the HTTP ports: in dev loopback always and the local network with `--lan`, in a pool

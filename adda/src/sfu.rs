@@ -9,10 +9,10 @@ use proto::{
 };
 use proto_cluster::Token;
 use service::metrics;
-use sfu_server::{Connection, Node, Snapshot};
+use sfu_server::{Connection, Node, OpenLink, Snapshot};
 use signaling_server::LocalSfu;
 use tokio::{
-    sync::{oneshot, watch},
+    sync::{mpsc, oneshot, watch},
     task::JoinHandle,
     time::timeout,
 };
@@ -76,6 +76,11 @@ impl Sfu {
         let connection = self.node.connect();
         let (commands, events) = (connection.commands, connection.events);
         LocalSfu { owner: self.node.owner.clone(), commands, events, farewell }
+    }
+
+    /// The way to a room's voice for a recorder in the same process.
+    pub(crate) fn links(&self) -> (Owner, mpsc::Sender<OpenLink>) {
+        (self.node.owner.clone(), self.node.links.clone())
     }
 
     /// Has whoever is still here join again elsewhere, and closes the cluster port.

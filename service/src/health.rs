@@ -74,12 +74,6 @@ impl Health {
         self.0.borrow().started
     }
 
-    /// Says whether nothing but `part`, if that, keeps the process from taking new work.
-    pub fn is_ready_but_for(&self, part: &str) -> bool {
-        let report = self.0.borrow();
-        report.started && report.unready.keys().all(|unready| *unready == part)
-    }
-
     /// What keeps the process from taking new work, as `part: reason`; empty when nothing does.
     pub fn reasons(&self) -> Vec<String> {
         let report = self.0.borrow();
@@ -114,16 +108,12 @@ mod tests {
     fn readiness_names_every_part_that_is_in_the_way() {
         let health = Health::new();
         assert_eq!(health.reasons(), ["process: still starting"]);
-        assert!(!health.is_ready_but_for("process"));
 
         health.started();
         health.unready("sfu", "no shard answers");
         health.clone().unready("database", "disk is full");
         assert_eq!(health.reasons(), ["database: disk is full", "sfu: no shard answers"]);
-        assert!(!health.is_ready_but_for("sfu"));
 
-        health.ready("database");
-        assert!(health.is_ready_but_for("sfu") && !health.is_ready_but_for("process"));
         health.ready("sfu");
         health.ready("database");
         assert!(health.reasons().is_empty());

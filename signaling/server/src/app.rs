@@ -1,6 +1,7 @@
 //! What the handlers of requests share.
 
 use service::{shutdown::Shutdown, token::Keys};
+use storage_objects::Objects;
 
 use crate::{config::Dev, keeper::Keeper, metrics::Metrics, notes::Notes, owners::Owners};
 
@@ -10,6 +11,7 @@ pub(crate) struct App {
     pub(crate) keys: Keys,
     pub(crate) owners: Owners,
     pub(crate) keeper: Keeper,
+    pub(crate) objects: Objects,
     pub(crate) metrics: Metrics,
     pub(crate) notes: Notes,
     pub(crate) dev: Option<Dev>,

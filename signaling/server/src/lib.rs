@@ -5,6 +5,7 @@
 //! rebuild. It knows no media: SDP passes through it as text.
 
 mod access;
+mod admin;
 mod api;
 mod app;
 mod config;
@@ -22,6 +23,7 @@ mod owners;
 mod pages;
 mod pool;
 mod problem;
+mod recordings;
 mod restore;
 mod router;
 mod rtc;
@@ -76,7 +78,7 @@ impl Signaling {
         shutdown: Shutdown,
     ) -> anyhow::Result<()> {
         let Self { config, metrics, notes } = self;
-        let Config { keys, database, registry: nodes, token, dev, .. } = config;
+        let Config { keys, database, registry: nodes, objects, token, dev, .. } = config;
         let (keeper, keeping) = Keeper::start(database.clone(), nodes.clone());
         let (hub, links, mut dispatcher) =
             Dispatcher::new(keeper.clone(), metrics.clone(), health.clone());
@@ -105,7 +107,8 @@ impl Signaling {
         watching.spawn(pool::watch_database(database.clone(), health.clone()));
 
         let sweeping = tokio::spawn(notes::sweep(notes.clone(), shutdown.clone()));
-        let app = App { keys, owners, keeper, metrics, notes, dev, shutdown: shutdown.clone() };
+        let stopping = shutdown.clone();
+        let app = App { keys, owners, keeper, objects, metrics, notes, dev, shutdown: stopping };
         let router = router::build(Arc::new(app), health.clone(), Arc::new(registry));
         let mut connections = listen::start(listeners, router, &shutdown);
 

@@ -173,6 +173,12 @@ pub(crate) const IDEMPOTENCY_KEY_BYTES_MAX: usize = 255;
 pub(crate) const NOTE_SWEEP_INTERVAL: Duration = Duration::from_secs(30);
 pub(crate) const NOTES_SWEPT: u32 = 100;
 
+// Recordings.
+
+/// Recordings on one page of a list, unless asked for more or fewer, and at most.
+pub(crate) const RECORDINGS_LISTED: u32 = 50;
+pub(crate) const RECORDINGS_LISTED_MAX: u32 = 100;
+
 // Stopping.
 
 /// For `leave` messages to reach their clients. All of stopping takes less than two seconds.

@@ -15,6 +15,7 @@ use tokio::time::timeout;
 use tower_http::cors::{AllowHeaders, Any, CorsLayer};
 
 use crate::{
+    admin,
     api::Api,
     app::App,
     config::Dev,
@@ -22,7 +23,7 @@ use crate::{
     limits::{CORS_AGE, REQUEST_BODY_BYTES_MAX, REQUEST_TIME_MAX},
     notes, openapi, pages,
     problem::Problem,
-    rtc, twirp,
+    recordings, rtc, twirp,
 };
 
 /// Builds the node's routes.
@@ -49,6 +50,7 @@ pub(crate) fn build(app: Arc<App>, health: Health, registry: Arc<Registry>) -> R
     Router::new()
         .merge(open_to_any_page.layer(cors()))
         .merge(own)
+        .merge(admin::routes())
         .merge(service::http::routes(health, registry))
         .fallback(not_found)
         .layer(DefaultBodyLimit::max(REQUEST_BODY_BYTES_MAX))
@@ -60,7 +62,7 @@ pub(crate) fn build(app: Arc<App>, health: Health, registry: Arc<Registry>) -> R
 
 /// What is described in `openapi.json`.
 pub(crate) fn public(dev: Option<Dev>) -> Api {
-    let api = notes::serve(Api::new());
+    let api = recordings::serve(notes::serve(Api::new()));
     match dev {
         Some(_) => api.on(Method::POST, "/v1/rooms/{room}/echo", echo::invite),
         None => api,
@@ -73,7 +75,7 @@ fn cors() -> CorsLayer {
         .allow_origin(Any)
         .allow_methods([Method::GET, Method::POST, Method::DELETE])
         .allow_headers(AllowHeaders::mirror_request())
-        .expose_headers([header::RETRY_AFTER])
+        .expose_headers([header::LOCATION, header::RETRY_AFTER])
         .max_age(CORS_AGE)
 }
 
@@ -105,7 +107,7 @@ async fn root(headers: HeaderMap) -> Response {
 }
 
 async fn not_found(uri: Uri) -> Response {
-    if uri.path().starts_with("/v1/") {
+    if uri.path().starts_with("/v1/") || uri.path().starts_with("/admin/v1/") {
         return Problem::new(StatusCode::NOT_FOUND, "There is nothing at this path.")
             .into_response();
     }

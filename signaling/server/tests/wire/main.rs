@@ -13,6 +13,10 @@ mod node;
 #[cfg(test)]
 mod notes;
 #[cfg(test)]
+mod pool;
+#[cfg(test)]
+mod recordings;
+#[cfg(test)]
 mod restart;
 #[cfg(test)]
 mod socket;

@@ -48,6 +48,8 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 pub(crate) struct Node {
     pub(crate) address: SocketAddr,
     pub(crate) sfu: Sfu,
+    pub(crate) database: Database,
+    pub(crate) registry: Registry,
     pub(crate) trigger: Trigger,
     pub(crate) serving: JoinHandle<anyhow::Result<()>>,
     dir: Option<tempfile::TempDir>,
@@ -114,8 +116,15 @@ impl Node {
         let owner = life_of("node-1");
         nodes.announce(&record_of(&owner, ""), PATIENCE).await.unwrap();
         let scratch = data_dir.path().to_owned();
-        let config =
-            Config { keys: keys(), database, objects, scratch, registry: nodes, token: None, dev };
+        let config = Config {
+            keys: keys(),
+            database: database.clone(),
+            registry: nodes.clone(),
+            objects,
+            scratch,
+            token: None,
+            dev,
+        };
         let signaling = Signaling::new(config, &mut registry);
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -134,7 +143,8 @@ impl Node {
             drop(data_dir);
             served
         });
-        Self { address, sfu: Sfu { commands, events }, trigger, serving, dir: None }
+        let sfu = Sfu { commands, events };
+        Self { address, sfu, database, registry: nodes, trigger, serving, dir: None }
     }
 
     /// Stops the node; its data directory is free afterwards.

@@ -1,0 +1,184 @@
+//! `/v1/rooms/{room}/recordings` and `/v1/recordings/{id}`, by a node with a recorder announced.
+
+use proto::{
+    grants::VideoGrant,
+    ids::{ParticipantSid, TrackSid},
+    link::UnixMicros,
+    pool::Role,
+};
+use serde_json::{Value, json};
+use storage_database::{Gap, RecordingStatus, TrackRow};
+
+use crate::{
+    http::{Answer, send},
+    node::{Node, life_of, record_of, room_token, server_token},
+};
+
+fn recorder_of(room: &str) -> String {
+    let room = room.to_owned();
+    server_token(VideoGrant { room, room_record: true, ..VideoGrant::default() })
+}
+
+async fn call(
+    node: &Node,
+    method: &str,
+    path: &str,
+    token: &str,
+    headers: &[(&str, &str)],
+) -> Answer {
+    let bearer = format!("Bearer {token}");
+    let headers = [&[("Authorization", bearer.as_str())], headers].concat();
+    send(node.address, method, path, &headers, b"").await
+}
+
+async fn with_recorder() -> (Node, crate::node::Client) {
+    let mut node = Node::start().await;
+    let mut record = record_of(&life_of("recorder-1"), "");
+    record.roles = vec![Role::Recorder];
+    node.registry.announce(&record, crate::node::PATIENCE).await.unwrap();
+    let (client, _) = node.join("demo", "ada").await;
+    // The next listing brings the recorder.
+    loop {
+        let operator = VideoGrant { room_admin: true, ..VideoGrant::default() };
+        let pool = call(&node, "GET", "/admin/v1/pool", &server_token(operator), &[]).await;
+        if pool.json()["nodes"].to_string().contains("recorder-1") {
+            return (node, client);
+        }
+    }
+}
+
+const ROOM: &str = "/v1/rooms/demo/recordings";
+
+#[tokio::test]
+async fn a_recording_is_begun_seen_ended_and_listed() {
+    let (node, _client) = with_recorder().await;
+    let token = recorder_of("demo");
+    let mut hints = node.registry.hints("recordings");
+    let begun = call(&node, "POST", ROOM, &token, &[]).await;
+    assert_eq!((begun.status, &begun.json()["status"]), (201, &json!("recording")));
+    let path = begun.header("location").to_owned();
+    assert_eq!(path, format!("/v1/recordings/{}", begun.json()["id"].as_str().unwrap()));
+    assert!(hints.recv().await.is_some(), "recorders were woken");
+
+    let again = call(&node, "POST", ROOM, &token, &[]).await;
+    assert_eq!((again.status, again.header("location")), (409, path.as_str()));
+    assert_eq!(again.header("content-type"), "application/problem+json");
+    let key = [("Idempotency-Key", "a-key")];
+    let retried = call(&node, "POST", ROOM, &token, &key).await;
+    assert_eq!((retried.status, &retried.json()["id"]), (200, &begun.json()["id"]));
+
+    let seen = call(&node, "GET", &path, &token, &[]).await.json();
+    assert_eq!((&seen["room"], &seen["tracks"]), (&json!("demo"), &json!([])));
+    let stop = format!("{path}/stop");
+    for _ in 0..2 {
+        let stopped = call(&node, "POST", &stop, &token, &[]).await;
+        assert_eq!(stopped.status, 202);
+        assert!(stopped.json()["stopRequestedAt"].is_string(), "{}", stopped.text());
+    }
+    let second = call(&node, "POST", ROOM, &token, &[]).await;
+    assert_eq!(second.status, 201, "the first has been asked to end");
+
+    let page = call(&node, "GET", &format!("{ROOM}?limit=1"), &token, &[]).await.json();
+    assert_eq!(
+        (&page["items"][0]["id"], &page["next"]),
+        (&begun.json()["id"], &begun.json()["id"])
+    );
+    let after = format!("{ROOM}?after={}", page["next"].as_str().unwrap());
+    let rest = call(&node, "GET", &after, &token, &[]).await.json();
+    assert_eq!((&rest["items"][0]["id"], &rest["next"]), (&second.json()["id"], &Value::Null));
+}
+
+#[tokio::test]
+async fn whoever_may_not_record_a_room_is_told_so() {
+    let (node, _client) = with_recorder().await;
+    assert_eq!(send(node.address, "POST", ROOM, &[], b"").await.status, 401);
+    let begun = call(&node, "POST", ROOM, &recorder_of("demo"), &[]).await;
+    let path = begun.header("location");
+    for token in [room_token("demo", "ada"), recorder_of("other")] {
+        assert_eq!(call(&node, "POST", ROOM, &token, &[]).await.status, 403);
+        assert_eq!(call(&node, "GET", ROOM, &token, &[]).await.status, 403);
+        assert_eq!(call(&node, "GET", path, &token, &[]).await.status, 403);
+        assert_eq!(call(&node, "POST", &format!("{path}/stop"), &token, &[]).await.status, 403);
+    }
+    let operator = server_token(VideoGrant { room_admin: true, ..VideoGrant::default() });
+    assert_eq!(call(&node, "GET", path, &operator, &[]).await.status, 200);
+}
+
+#[tokio::test]
+async fn what_is_not_there_is_not_found() {
+    let (node, _client) = with_recorder().await;
+    let nobody =
+        call(&node, "POST", "/v1/rooms/empty/recordings", &recorder_of("empty"), &[]).await;
+    assert_eq!(nobody.status, 404);
+    let token = recorder_of("demo");
+    for id in ["0", "01938f3c-0000-7000-8000-000000000000"] {
+        let path = format!("/v1/recordings/{id}");
+        assert_eq!(call(&node, "GET", &path, &token, &[]).await.status, 404);
+        assert_eq!(call(&node, "POST", &format!("{path}/stop"), &token, &[]).await.status, 404);
+    }
+    let bad = call(&node, "GET", &format!("{ROOM}?limit=0"), &token, &[]).await;
+    assert_eq!(bad.status, 400);
+    let bad = call(&node, "POST", ROOM, &token, &[("Idempotency-Key", "")]).await;
+    assert_eq!(bad.status, 400);
+}
+
+#[tokio::test]
+async fn without_a_recorder_nothing_is_promised() {
+    let mut node = Node::start().await;
+    let (_client, _) = node.join("demo", "ada").await;
+    let answer = call(&node, "POST", ROOM, &recorder_of("demo"), &[]).await;
+    assert_eq!((answer.status, answer.header("retry-after")), (503, "1"));
+    assert!(answer.text().contains("--role recorder"), "{}", answer.text());
+}
+
+#[tokio::test]
+async fn a_finished_track_leads_to_its_file() {
+    let (node, _client) = with_recorder().await;
+    let token = recorder_of("demo");
+    let begun = call(&node, "POST", ROOM, &token, &[]).await;
+    let path = begun.header("location").to_owned();
+    let sid = record_track(&node).await;
+
+    let seen = call(&node, "GET", &path, &token, &[]).await.json();
+    assert_eq!(seen["status"], "available");
+    let track = &seen["tracks"][0];
+    assert_eq!((&track["identity"], &track["durationMs"]), (&json!("ada"), &json!(1500)));
+    let gaps = json!([{"startMs": 100, "durationMs": 40, "reason": "loss"}]);
+    assert_eq!((&track["startMs"], &track["gaps"]), (&json!(250), &gaps));
+    let content = format!("{path}/tracks/{sid}/content");
+    let found = call(&node, "GET", &content, &token, &[]).await;
+    assert_eq!((found.status, found.header("cache-control")), (302, "no-store"));
+    assert!(found.header("location").contains("rec/one.ogg"), "{}", found.header("location"));
+    let other = format!("{path}/tracks/TR_AMother/content");
+    assert_eq!(call(&node, "GET", &other, &token, &[]).await.status, 404);
+    assert_eq!(call(&node, "GET", &content, &recorder_of("other"), &[]).await.status, 403);
+}
+
+/// Does what a recorder does, up to the end.
+async fn record_track(node: &Node) -> TrackSid {
+    let (now, until) = (UnixMicros(1), UnixMicros(u64::from(u32::MAX)));
+    let recorder = life_of("recorder-1");
+    let job = node.database.claim_recording(&recorder, now, until).await.unwrap().unwrap();
+    let (id, epoch) = (job.id, job.epoch);
+    let sid = TrackSid::from_random(3);
+    let track = TrackRow {
+        sid,
+        participant: ParticipantSid::from_random(4),
+        identity: "ada".parse().unwrap(),
+        name: String::new(),
+        start_ms: 250,
+        duration_ms: 1500,
+        bytes: 4000,
+        sha256: [0; 32],
+        object: "rec/one.ogg".to_owned(),
+        gaps: vec![Gap { start_ms: 100, duration_ms: 40, reason: "loss".to_owned() }],
+    };
+    assert!(node.database.put_track(id, epoch, &track).await.unwrap());
+    for (from, to) in [
+        (RecordingStatus::Recording, RecordingStatus::Finalizing),
+        (RecordingStatus::Finalizing, RecordingStatus::Available),
+    ] {
+        assert!(node.database.set_status(id, epoch, from, to).await.unwrap());
+    }
+    sid
+}
