@@ -44,7 +44,7 @@ const commands = {
   async listen({ from }) {
     await audio.resume();
     await new Promise((done) => setTimeout(done, 500));
-    const listener = listeners.get(from);
+    const listener = listenerTo(from);
     if (!listener) return { hz: 0 };
     const bins = new Float32Array(FFT_SIZE / 2);
     listener.analyser.getFloatFrequencyData(bins);
@@ -58,7 +58,7 @@ const commands = {
 
   // Packets of one speaker since the subscription began.
   async packets({ from }) {
-    const stats = await listeners.get(from)?.track.getRTCStatsReport();
+    const stats = await listenerTo(from)?.track.getRTCStatsReport();
     for (const one of stats?.values() ?? []) {
       if (one.type !== 'inbound-rtp') continue;
       return { received: one.packetsReceived, lost: one.packetsLost };
@@ -144,6 +144,14 @@ function hear(track, identity) {
   analyser.smoothingTimeConstant = 0;
   audio.createMediaStreamSource(stream).connect(analyser);
   listeners.set(identity, { element, analyser, track });
+}
+
+// Who rejoins in mid-call may be subscribed to anew without an event: what the SDK holds counts.
+function listenerTo(identity) {
+  const participant = room.remoteParticipants.get(identity);
+  const track = participant && publications(participant).find((one) => one.track)?.track;
+  if (track && listeners.get(identity)?.track !== track) hear(track, identity);
+  return listeners.get(identity);
 }
 
 function tell(from) {

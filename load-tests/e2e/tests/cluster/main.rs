@@ -10,6 +10,7 @@
 )]
 
 mod note;
+mod record;
 mod story;
 
 /// The name by which all of it is left out where a server can't be had.
@@ -17,6 +18,7 @@ mod in_a_cluster {
     mod calls;
     mod database_gone;
     mod objects_gone;
+    mod recorder_killed;
     mod redis_gone;
     mod sfu_ended;
     mod signaling_killed;

@@ -35,7 +35,7 @@ fn callers_go_on_at_the_other_sfu(kind: Kind, end: End) {
     let took = now().duration_since(started);
     expect_to_hear_each_other(&callers);
     report(&format!("{kind:?}, {end:?}: back after {took:.1?}"));
-    assert!(took < BACK_WITHIN, "{kind:?} took {took:?}");
+    assert!(end == End::Stopped || took < BACK_WITHIN, "{kind:?} took {took:?}");
     assert_eq!(cluster.sfu_of_room("room"), 1 - ended);
     assert!(epoch(&cluster) > first, "the room has moved under the same epoch");
     elsewhere.finish().assert_whole(LATE);
