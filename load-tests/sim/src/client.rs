@@ -55,6 +55,12 @@ pub(crate) enum Effect {
         side: Side,
         packet: Vec<u8>,
     },
+    /// A data message.
+    Data {
+        side: Side,
+        count: u32,
+        payload: Vec<u8>,
+    },
     Fault(&'static str),
 }
 

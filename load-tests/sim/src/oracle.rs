@@ -4,6 +4,7 @@ mod differential;
 mod invariant;
 mod links;
 mod liveness;
+mod messages;
 mod outcome;
 mod spans;
 
@@ -11,6 +12,7 @@ pub use differential::{deterministic, differential};
 pub use invariant::invariant;
 pub use links::links;
 pub use liveness::liveness;
+pub use messages::messages;
 pub use outcome::outcome;
 
 use std::{fmt, time::Duration};
@@ -40,5 +42,6 @@ pub fn judge(plan: &Plan, recording: &Recording) -> Vec<Complaint> {
     complaints.extend(outcome(plan, recording));
     complaints.extend(liveness(plan, recording));
     complaints.extend(links(recording));
+    complaints.extend(messages(plan, recording));
     complaints
 }

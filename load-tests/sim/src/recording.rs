@@ -7,6 +7,8 @@ use crate::{PersonId, RoomId, clock::Time};
 pub struct Recording {
     pub heard: Vec<Heard>,
     pub sent: Vec<Sent>,
+    pub said: Vec<Said>,
+    pub received: Vec<Received>,
     pub faults: Vec<Fault>,
     pub links: Vec<LinkEvent>,
     /// Of all outputs of all shards, in order.
@@ -41,6 +43,29 @@ pub struct Sent {
     pub count: u32,
     /// Whether the connection was open.
     pub open: bool,
+}
+
+/// A data message, as it was sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Said {
+    pub at: Time,
+    pub talker: PersonId,
+    pub room: RoomId,
+    pub count: u32,
+}
+
+/// A data message that arrived.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Received {
+    pub at: Time,
+    pub listener: PersonId,
+    /// Which of its joins it was in.
+    pub life: u32,
+    /// Where the listener was.
+    pub room: RoomId,
+    pub said: Said,
+    /// Whose it is, as the server stamped it.
+    pub taken_for: Option<PersonId>,
 }
 
 /// What came to shards, and what became of it in links.

@@ -69,6 +69,8 @@ pub(crate) enum Asked {
         packet: Vec<u8>,
     },
     Link(LinkId, LinkFrame),
+    /// A message for somebody.
+    Data(End, Vec<u8>),
     /// A packet on its way into links.
     Noted(LinkEvent),
     /// Something that a shard must never ask for.
@@ -214,7 +216,7 @@ impl Shell {
         }));
     }
 
-    fn open_end(&self, end: End) -> Option<TransportId> {
+    pub(crate) fn open_end(&self, end: End) -> Option<TransportId> {
         let id = self.ends.get(&end).copied()?;
         self.wires.get(&id).filter(|wire| wire.open).map(|_| id)
     }
@@ -247,7 +249,12 @@ impl Shell {
             match output {
                 Output::Event(event) => self.asked.push(Asked::Event(event)),
                 Output::Transport { id, action } => self.on_action(id, action),
-                Output::Data { to, .. } | Output::Rtcp { to, .. } => self.expect_open(to),
+                Output::Data { to, payload, .. } => {
+                    self.expect_open(to);
+                    let end = self.wires.get(&to).and_then(|wire| wire.end);
+                    self.asked.extend(end.map(|end| Asked::Data(end, payload.to_vec())));
+                }
+                Output::Rtcp { to, .. } => self.expect_open(to),
                 Output::Voice { to, payload } => {
                     to.iter().for_each(|forward| self.copy(forward, &payload));
                 }

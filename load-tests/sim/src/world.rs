@@ -1,6 +1,7 @@
 //! Carries out a plan: clients, shards, the ways between them, and nothing else.
 
 mod links;
+mod messages;
 mod sockets;
 
 use std::collections::BTreeMap;
@@ -44,6 +45,8 @@ struct World<'p> {
     sockets: Sockets,
     links: Links,
     ways: BTreeMap<(End, Heading), Way>,
+    /// The same for data channels, which lose nothing.
+    channels: BTreeMap<(End, Heading), Way>,
     events: BTreeMap<(Time, u64), Event>,
     scheduled: u64,
     /// When those who lost their socket come back.
@@ -76,6 +79,8 @@ enum Datagram {
     VoiceUp { room: RoomId, packet: Vec<u8> },
     VoiceDown { packet: Vec<u8> },
     Report { room: RoomId, packet: Vec<u8> },
+    DataUp { room: RoomId, payload: Vec<u8> },
+    DataDown { payload: Vec<u8> },
 }
 
 impl<'p> World<'p> {
@@ -90,6 +95,7 @@ impl<'p> World<'p> {
             sockets: Sockets::default(),
             links: Links::default(),
             ways: BTreeMap::new(),
+            channels: BTreeMap::new(),
             events: BTreeMap::new(),
             scheduled: 0,
             returns: BTreeMap::new(),
@@ -212,6 +218,9 @@ impl<'p> World<'p> {
             (Effect::Rtcp { side, packet }, Some(room)) => {
                 self.up(end(side), Datagram::Report { room, packet });
             }
+            (Effect::Data { side, count, payload }, Some(room)) => {
+                self.say(end(side), room, count, payload);
+            }
             (Effect::Fault(what), _) => self.fault(Some(who), what),
             (_, None) => {}
         }
@@ -298,6 +307,8 @@ impl<'p> World<'p> {
                 }
             }
             Datagram::VoiceDown { packet } => self.on_voice(end, &packet),
+            Datagram::DataUp { room, payload } => self.on_data_up(end, room, &payload),
+            Datagram::DataDown { payload } => self.on_data_down(end, &payload),
         }
     }
 
@@ -337,6 +348,9 @@ impl<'p> World<'p> {
                     if let Some(end) = end {
                         self.post(end, Heading::ToClient, Datagram::VoiceDown { packet });
                     }
+                }
+                Asked::Data(end, payload) => {
+                    self.post_in_order(end, Heading::ToClient, Datagram::DataDown { payload });
                 }
                 Asked::Link(link, frame) => self.on_link(link, frame),
                 Asked::Noted(event) => self.recording.links.push(event),

@@ -150,6 +150,37 @@ fn last_tapped(recording: &Recording) -> usize {
 }
 
 #[test]
+fn a_message_that_somebody_missed_is_noticed() {
+    assert_red("messages: PersonId", |recording| {
+        let listener = last_of(recording).listener;
+        recording.received.retain(|it| it.listener != listener);
+    });
+}
+
+#[test]
+fn a_message_that_came_twice_is_noticed() {
+    assert_red("messages: a message after", |recording| {
+        let last = *recording.received.last().unwrap();
+        recording.received.push(last);
+    });
+}
+
+#[test]
+fn a_message_under_anothers_name_is_noticed() {
+    assert_red("messages: took a message for another's", |recording| {
+        recording.received.last_mut().unwrap().taken_for = Some(PersonId(99));
+    });
+}
+
+#[test]
+fn a_message_of_another_room_is_noticed() {
+    assert_red("messages: got a message of another room", |recording| {
+        let last = recording.received.last_mut().unwrap();
+        last.room = RoomId(last.room.0 + 1);
+    });
+}
+
+#[test]
 fn somebody_missing_in_the_end_is_noticed() {
     assert_red("outcome: PersonId", |recording| {
         let last = last_of(recording);

@@ -57,6 +57,7 @@ fn stories_are_about_something() {
     assert!(told(|what| matches!(what, Told::Opened { .. })) > 100);
     assert!(told(|what| matches!(what, Told::Muted { .. })) > 20);
     assert!(told(|what| matches!(what, Told::Ended { .. })) > 20);
+    assert!(recordings.iter().map(|it| it.received.len()).sum::<usize>() > 1_000, "few messages");
     let silent = plans.iter().zip(&recordings).filter(|(_, recording)| recording.heard.is_empty());
     assert!(silent.count() < 10, "most stories have something to hear");
 }

@@ -1,7 +1,8 @@
 //! A client's connections and its voice.
 
+use prost::Message as _;
 use proto::{
-    livekit::{TrackInfo, TrackPublishedResponse},
+    livekit::{DataPacket, TrackInfo, TrackPublishedResponse, UserPacket, data_packet::Value},
     rtp::{NewHeader, Packet, RtpTime, SeqNo},
     sdp::Session,
 };
@@ -14,6 +15,7 @@ const CHECK_RETRY_TICKS: u32 = 5;
 /// Consent checks, five seconds apart (RFC 7675).
 const CONSENT_TICKS: u32 = 250;
 const REPORT_TICKS: u32 = 50;
+const MESSAGE_TICKS: u32 = 40;
 
 #[derive(Debug)]
 pub(super) struct Media {
@@ -25,6 +27,8 @@ pub(super) struct Media {
     /// Over all lives, so that no packet is taken for another.
     count: u32,
     ticks: u32,
+    /// Data messages, over all lives.
+    messages: u32,
 }
 
 #[derive(Debug, Default)]
@@ -68,6 +72,7 @@ impl Media {
             timestamp: u32::from_be_bytes([t0, t1, t2, t3]),
             count: 0,
             ticks: 0,
+            messages: 0,
         }
     }
 
@@ -164,6 +169,20 @@ impl Client {
             self.tick_connection(side);
         }
         self.talk();
+        if self.media.up.connected && self.media.ticks.is_multiple_of(MESSAGE_TICKS) {
+            self.write_message();
+        }
+    }
+
+    fn write_message(&mut self) {
+        let Some(room) = self.room else { return };
+        self.media.messages += 1;
+        let count = self.media.messages;
+        let said = Voice { room, talker: self.me, count };
+        let user = UserPacket { payload: said.write(), ..UserPacket::default() };
+        let packet = DataPacket { value: Some(Value::User(user)), ..DataPacket::default() };
+        let payload = packet.encode_to_vec();
+        self.effects.push(Effect::Data { side: Side::Up, count, payload });
     }
 
     fn tick_connection(&mut self, side: Side) {
