@@ -69,11 +69,12 @@ impl History {
 fn a_room_is_never_taken_from_a_linked_node_and_never_given_to_an_unlinked_one() {
     arbtest(|u| {
         let mut history = History::new();
-        for _ in 0..u.int_in_range(0..=40)? {
+        for _ in 0..u.int_in_range(0..=80)? {
             history.step(u)?;
-            let holder = owner(["a", "b", "c"][u.int_in_range(0..=2)?], u.int_in_range(1..=3)?);
-            let placement = held(&holder, 5);
-            let placement = u.arbitrary::<bool>()?.then_some(&placement);
+            let stranger = owner("a", 4);
+            let lives: Vec<&Owner> = history.links.keys().chain([&stranger]).collect();
+            let placement = held(u.choose(&lives)?, 5);
+            let placement = u.ratio(7, 8)?.then_some(&placement);
             let now = history.world.now;
             match history.world.pool.decide(placement, now, u.arbitrary()?, now) {
                 Decision::Use(used) => {
@@ -90,7 +91,8 @@ fn a_room_is_never_taken_from_a_linked_node_and_never_given_to_an_unlinked_one()
             }
         }
         Ok(())
-    });
+    })
+    .budget_ms(1_000);
 }
 
 #[test]
