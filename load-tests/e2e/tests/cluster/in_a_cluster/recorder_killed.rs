@@ -1,5 +1,5 @@
-//! A recorder that is killed in mid-sentence goes on, with a hole that is listed; one whose store is
-//! gone keeps what it has until the store is back.
+//! A recorder that is killed in mid-sentence goes on, with a hole that is listed; one whose store
+//! is gone keeps what it has until the store is back.
 
 use e2e::{
     cluster::{Cluster, Shape},
