@@ -82,6 +82,8 @@ pub struct Peer {
     /// Every datagram that came to its media socket.
     pub datagrams: usize,
     next_sequence: u32,
+    /// Samples in which it said nothing and counted no packet.
+    silence: u32,
 }
 
 impl Peer {
@@ -140,6 +142,7 @@ impl Peer {
             signals: Vec::new(),
             heard: Vec::new(),
             datagrams: 0,
+            silence: 0,
         }
     }
 
@@ -217,7 +220,7 @@ impl Peer {
             marker: false,
             payload_type,
             sequence: SeqNo(u16::try_from(low).expect("16 bits")),
-            timestamp: RtpTime(sequence.wrapping_mul(960)),
+            timestamp: RtpTime(sequence.wrapping_mul(960).wrapping_add(self.silence)),
             ssrc,
             extensions,
         };
@@ -246,6 +249,11 @@ impl Peer {
         let packet = self.seal(payload);
         self.send_datagram(&packet);
         packet
+    }
+
+    /// Lets its clock go on by so many samples without a packet, as an encoder does in silence.
+    pub fn keep_silent(&mut self, samples: u32) {
+        self.silence = self.silence.wrapping_add(samples);
     }
 
     /// Sends bytes from its media socket to the server's.

@@ -23,6 +23,12 @@ pub fn is_close(heard: f64, hz: u32) -> bool {
 
 /// Returns a second of the tone, one base64 text for each packet.
 pub(crate) fn encode(hz: u32) -> Vec<String> {
+    packets(hz).into_iter().map(|packet| BASE64_STANDARD.encode(packet)).collect()
+}
+
+/// Returns a second of the tone as packets of 20 ms, which may be repeated without a seam.
+#[must_use]
+pub fn packets(hz: u32) -> Vec<Vec<u8>> {
     let mut encoder =
         Encoder::new(RATE, Channels::Mono, Application::Voip).expect("48 kHz mono is Opus");
     let mut packets = Vec::new();
@@ -31,7 +37,7 @@ pub(crate) fn encode(hz: u32) -> Vec<String> {
         let samples: Vec<f32> = (start..start + FRAME).map(|at| sample(hz, at)).collect();
         packets.push(encoder.encode_vec_float(&samples, 400).expect("one frame"));
     }
-    packets.split_off(CLIP).into_iter().map(|packet| BASE64_STANDARD.encode(packet)).collect()
+    packets.split_off(CLIP)
 }
 
 #[expect(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "a sine in ±0.4")]
@@ -81,8 +87,9 @@ pub(crate) fn decode(packets: &Value) -> f64 {
     if settled.len() < 5 * FRAME { 0.0 } else { loudest(settled) }
 }
 
-/// Goertzel's filter at each 10 Hz of the voice band.
-fn loudest(sound: &[f32]) -> f64 {
+/// The loudest frequency, 0 for silence: Goertzel's filter at each 10 Hz of the voice band.
+#[must_use]
+pub fn loudest(sound: &[f32]) -> f64 {
     #[expect(clippy::cast_precision_loss, reason = "a second has 48,000 samples")]
     let count = sound.len() as f64;
     let energy: f64 = sound.iter().map(|one| f64::from(*one).powi(2)).sum();
