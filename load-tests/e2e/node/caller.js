@@ -129,6 +129,28 @@ const commands = {
       window.ear.press(given.listen ? '#join-listen' : '#join-mic');
     }, { name, listen });
   },
+  async comeIn({ page, name }) {
+    await page.fill('#name', name);
+    await page.press('#name', 'Enter');
+  },
+  async hold({ page, selector, millis, slide: [x, y] }) {
+    const { x: left, y: top, width, height } = await page.locator(selector).boundingBox();
+    const [from, to] = [left + width / 2, top + height / 2];
+    await page.mouse.move(from, to);
+    await page.mouse.down();
+    await page.waitForTimeout(millis);
+    await page.mouse.move(from + x, to + y, { steps: 4 });
+    await page.mouse.up();
+  },
+  async holdKey({ page, selector, key, millis }) {
+    await page.focus(selector);
+    await page.keyboard.down(key);
+    await page.waitForTimeout(millis);
+    await page.keyboard.up(key);
+  },
+  async count({ page, selector }) {
+    return page.locator(selector).count();
+  },
   async waitFor({ page, selector }) {
     await until({ page }, (given) => document.querySelector(given)?.checkVisibility(), selector);
   },

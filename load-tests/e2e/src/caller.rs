@@ -1,4 +1,4 @@
-//! Somebody on the call page, in a browser of their own.
+//! Somebody on one of our pages, in a browser of their own.
 
 use std::{
     net::SocketAddr,
@@ -42,9 +42,15 @@ impl Caller {
     /// The same by way of `address`, which may be a proxy's.
     #[must_use]
     pub fn open_at(address: SocketAddr, room: &str, microphone: Microphone) -> Self {
+        Self::open_page(address, &format!("call/{room}"), microphone)
+    }
+
+    /// Opens any page, such as `notes/demo`.
+    #[must_use]
+    pub fn open_page(address: SocketAddr, page: &str, microphone: Microphone) -> Self {
         static CALLERS: AtomicU32 = AtomicU32::new(0);
         let handle = format!("caller-{}", CALLERS.fetch_add(1, Ordering::Relaxed));
-        let url = format!("http://{address}/call/{room}");
+        let url = format!("http://{address}/{page}");
         let wav = match microphone {
             Microphone::Tone(hz) => Some(tone::write_wav(hz)),
             Microphone::None | Microphone::Firefox => None,
@@ -65,6 +71,30 @@ impl Caller {
     /// Joins to listen only.
     pub fn join_to_listen(&self, name: &str) {
         self.perform("enter", json!({ "name": name, "listen": true }));
+    }
+
+    /// Gives a name to a page that asks for nothing else.
+    pub fn come_in(&self, name: &str) {
+        self.perform("comeIn", json!({ "name": name }));
+    }
+
+    /// Holds what `selector` names with the pointer for so many milliseconds, slides so many
+    /// pixels, and releases.
+    pub fn hold(&self, selector: &str, millis: u32, slide: (i32, i32)) {
+        let fields = json!({ "selector": selector, "millis": millis, "slide": [slide.0, slide.1] });
+        self.perform("hold", fields);
+    }
+
+    /// Holds a key for so long, with the focus on what `selector` names.
+    pub fn hold_key(&self, selector: &str, key: &str, millis: u32) {
+        let fields = json!({ "selector": selector, "key": key, "millis": millis });
+        self.perform("holdKey", fields);
+    }
+
+    /// How many of what `selector` names the page shows.
+    #[must_use]
+    pub fn count(&self, selector: &str) -> u64 {
+        self.perform("count", json!({ "selector": selector })).as_u64().unwrap_or_default()
     }
 
     /// Waits until the page shows what `selector` names.

@@ -103,8 +103,18 @@ impl Server {
 
     /// Kills the process and starts another with the same ports and data.
     pub fn crash_and_restart(&mut self) {
+        self.crash();
+        self.restart();
+    }
+
+    /// Kills the process.
+    pub fn crash(&mut self) {
         self.child.kill().expect("it runs");
         self.child.wait().expect("it ends");
+    }
+
+    /// Starts another process with the ports and data of one that has ended.
+    pub fn restart(&mut self) {
         (self.child, self.lines) = spawn(self.directory.path(), self.port, self.arguments);
         self.wait_until_ready();
     }

@@ -56,6 +56,11 @@ impl Notes {
         }
     }
 
+    /// Where pages upload to and play from, if that is not us.
+    pub(crate) fn origin(&self) -> Option<&str> {
+        self.objects.origin()
+    }
+
     /// The routes that signed URLs lead to, if they lead to us.
     pub(crate) fn object_routes(&self) -> Option<Router<Arc<App>>> {
         self.objects.routes()

@@ -1,11 +1,15 @@
 //! The web client's files, built into the executable.
 
+use std::sync::Arc;
+
 use axum::{
-    extract::Path,
+    extract::{Path, State},
     http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use proto::ids::RoomName;
+
+use crate::app::App;
 
 /// One file of the web client.
 struct Asset {
@@ -33,8 +37,19 @@ pub(crate) async fn call(Path(room): Path<String>, headers: HeaderMap) -> Respon
 }
 
 /// `GET /notes/{room}`: the page of a room's voice notes.
-pub(crate) async fn notes(Path(room): Path<String>, headers: HeaderMap) -> Response {
-    page_of_room("notes.html", &room, &headers)
+pub(crate) async fn notes(
+    State(app): State<Arc<App>>,
+    Path(room): Path<String>,
+    headers: HeaderMap,
+) -> Response {
+    let mut response = page_of_room("notes.html", &room, &headers);
+    // It uploads straight to the store.
+    let store = app.notes.origin().map(|origin| format!("connect-src 'self' {origin};"));
+    let policy = store.map(|allowed| POLICY.replace("connect-src 'self';", &allowed));
+    if let Some(policy) = policy.and_then(|policy| HeaderValue::try_from(policy).ok()) {
+        response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy);
+    }
+    response
 }
 
 /// `GET /admin`: the page for operators. What it shows depends on the token it is given.

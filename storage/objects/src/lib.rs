@@ -74,6 +74,15 @@ impl Objects {
         Self { store: Store::S3(S3::new(config)), metrics: Metrics::new() }
     }
 
+    /// Where signed URLs lead if not to our own paths, as `scheme://host:port`. A page that
+    /// uploads must be allowed to connect there.
+    pub fn origin(&self) -> Option<&str> {
+        match &self.store {
+            Store::Filesystem(_) => None,
+            Store::S3(store) => Some(store.origin()),
+        }
+    }
+
     /// Puts this store's metrics into `registry`.
     pub fn register(&self, registry: &mut Registry) {
         self.metrics.register(registry);

@@ -52,6 +52,7 @@ impl fmt::Debug for S3Config {
 pub(crate) struct S3 {
     client: Client,
     bucket: String,
+    origin: String,
 }
 
 impl S3 {
@@ -76,7 +77,12 @@ impl S3 {
             .timeout_config(times(TRY_TIME, CALL_TIME))
             .stalled_stream_protection(stalls)
             .build();
-        Self { client: Client::from_conf(sdk), bucket: config.bucket.clone() }
+        let origin = origin_of(&config.endpoint).to_owned();
+        Self { client: Client::from_conf(sdk), bucket: config.bucket.clone(), origin }
+    }
+
+    pub(crate) fn origin(&self) -> &str {
+        &self.origin
     }
 
     pub(crate) async fn prepare(&self) -> Result<(), StoreError> {
@@ -262,4 +268,27 @@ fn there<T>(result: Result<T, Failure>) -> Result<Option<T>, StoreError> {
 
 fn length(header: Option<i64>) -> u64 {
     header.and_then(|bytes| u64::try_from(bytes).ok()).unwrap_or_default()
+}
+
+/// Scheme, host and port: what stands before the path.
+fn origin_of(endpoint: &str) -> &str {
+    let authority = endpoint.find("://").map_or(0, |at| at + 3);
+    let path = endpoint.get(authority..).and_then(|rest| rest.find('/'));
+    path.and_then(|at| endpoint.get(..authority + at)).unwrap_or(endpoint)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_origin_ends_where_the_path_begins() {
+        for (endpoint, origin) in [
+            ("https://s3.example.com", "https://s3.example.com"),
+            ("http://127.0.0.1:7900/", "http://127.0.0.1:7900"),
+            ("https://host/store/v1", "https://host"),
+        ] {
+            assert_eq!(origin_of(endpoint), origin);
+        }
+    }
 }

@@ -1,0 +1,89 @@
+//! The page of voice notes in a real browser: what was held is heard by somebody else.
+
+use e2e::{
+    caller::{Caller, Microphone},
+    notes::Notes,
+    recording::{Heard, hear},
+    server::Server,
+};
+
+const ROOM: &str = "room";
+const ANN_HZ: u32 = 600;
+const HOLD: &str = "#hold";
+const SENT: &str = ".note[data-id]";
+
+fn open(server: &Server, name: &str, microphone: Microphone) -> Caller {
+    let page = Caller::open_page(server.address(), &format!("notes/{ROOM}"), microphone);
+    page.come_in(name);
+    page.wait_for(HOLD);
+    page
+}
+
+#[test]
+fn chromium_sends_what_was_held_and_another_page_plays_it() {
+    let server = Server::start();
+    let ann = open(&server, "Ann", Microphone::Tone(ANN_HZ));
+    let bob = open(&server, "Bob", Microphone::None);
+    ann.wait_for("#empty");
+    ann.hold(HOLD, 2_500, (0, 0));
+    ann.wait_for(SENT);
+
+    let notes = Notes::of(&server, ROOM, "checker");
+    let [note] = &notes.all()[..] else { panic!("one note") };
+    let id = note["id"].as_str().expect("an id");
+    let sound = hear(&notes.content(id).expect("an answer").raw, &[ANN_HZ]);
+    let tones = sound.iter().filter(|one| **one == Heard::Tone(ANN_HZ)).count();
+    assert!(tones >= 15, "1.5 s of the tone at least: {sound:?}");
+
+    bob.wait_for(SENT);
+    assert!(bob.text(".note .name").contains("Ann"), "{}", bob.text(".note .name"));
+    bob.wait_for(".unheard");
+    bob.press(".note .play");
+    bob.wait_for(".bar-of-sound.played");
+    bob.wait_for_no(".unheard");
+}
+
+#[test]
+fn chromium_keeps_what_was_cancelled_or_too_short_to_itself() {
+    let server = Server::start();
+    let ann = open(&server, "Ann", Microphone::Tone(ANN_HZ));
+    ann.wait_for("#empty");
+    ann.hold(HOLD, 300, (0, 0));
+    ann.wait_for("#notice-recorder");
+    ann.hold(HOLD, 1_500, (-160, 0));
+    ann.wait_for("#notice-recorder");
+    // A note that is sent afterwards shows that the others had their time.
+    ann.hold(HOLD, 1_500, (0, 0));
+    ann.wait_for(SENT);
+    assert_eq!(Notes::of(&server, ROOM, "checker").all().len(), 1);
+}
+
+#[test]
+fn chromium_records_by_key_and_without_holding() {
+    let server = Server::start();
+    let ann = open(&server, "Ann", Microphone::Tone(ANN_HZ));
+    ann.wait_for("#empty");
+    ann.hold_key(HOLD, "Space", 1_500);
+    ann.wait_for(SENT);
+    // Slid up, it goes on until it is sent.
+    ann.hold(HOLD, 1_000, (0, -110));
+    ann.wait_for("#cancel");
+    ann.press(HOLD);
+    ann.wait_for(&format!("{SENT}:nth-child(2)"));
+}
+
+#[test]
+fn chromium_keeps_a_note_that_the_server_did_not_take_and_sends_it_later() {
+    let mut server = Server::start();
+    let ann = open(&server, "Ann", Microphone::Tone(ANN_HZ));
+    ann.wait_for("#empty");
+    server.crash();
+    ann.hold(HOLD, 1_500, (0, 0));
+    ann.wait_for(".note[data-key][data-state=failed]");
+    server.restart();
+    // Somebody who closed the tab comes back to it.
+    ann.reload();
+    ann.come_in("Ann");
+    ann.wait_for(SENT);
+    assert_eq!(ann.count(".note"), 1);
+}
