@@ -113,7 +113,7 @@ pub(crate) struct ServeArgs {
     /// Config file in TOML [env: ADDA_CONFIG]
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
-    /// TCP port of HTTP; the cluster port is one below, media is on UDP from port + 2 [default: 7880]
+    /// TCP port of HTTP; the cluster port is one below, media from two above [default: 7880]
     #[arg(long)]
     port: Option<u16>,
     /// Where state is kept [default: ./adda-data]

@@ -32,8 +32,8 @@ impl Database {
         self.notes_where(EXPIRED, now, limit).await
     }
 
-    /// Deletes a note whose upload's time was over at `now`, unless it was completed meanwhile. Says
-    /// whether it did.
+    /// Deletes a note whose upload's time was over at `now`, unless it was completed meanwhile.
+    /// Says whether it did.
     pub async fn expire_note(&self, id: NoteId, now: UnixMicros) -> Result<bool, DatabaseError> {
         self.call(async {
             let values = [Value::Text(&id.to_string()), integer(now.0)?];

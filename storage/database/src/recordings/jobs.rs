@@ -58,9 +58,9 @@ const FAIL: &str = "UPDATE recordings SET status = 'failed', failure = $3 \
      WHERE id = $1 AND epoch = $2 AND status IN ('recording', 'finalizing')";
 
 impl Database {
-    /// Claims a recording that nobody works on: a new one, one whose lease was over at `now`, or one
-    /// of an earlier life of the recorder's node. It is the recorder's until `until`. `None` when
-    /// there is nothing to do, or another recorder was faster.
+    /// Claims a recording that nobody works on: a new one, one whose lease was over at `now`, or
+    /// one of an earlier life of the recorder's node. It is the recorder's until `until`. `None`
+    /// when there is nothing to do, or another recorder was faster.
     pub async fn claim_recording(
         &self,
         recorder: &Owner,
