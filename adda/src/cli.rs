@@ -138,7 +138,7 @@ impl ServeArgs {
 /// `adda token …`
 #[derive(Debug, Subcommand)]
 pub(crate) enum TokenCommand {
-    /// Sign a token that lets somebody join a room
+    /// Sign a token that lets somebody join a room, or an operator see the pool
     Create(TokenArgs),
 }
 
@@ -146,11 +146,14 @@ pub(crate) enum TokenCommand {
 #[derive(Debug, Args)]
 pub(crate) struct TokenArgs {
     /// The room to join
-    #[arg(long)]
-    pub(crate) room: String,
+    #[arg(long, required_unless_present = "operator")]
+    pub(crate) room: Option<String>,
     /// Who joins
-    #[arg(long)]
-    pub(crate) identity: String,
+    #[arg(long, required_unless_present = "operator")]
+    pub(crate) identity: Option<String>,
+    /// May see and record every room and see the nodes, on /admin and over the API
+    #[arg(long, conflicts_with_all = ["room", "admin", "listen_only"])]
+    pub(crate) operator: bool,
     /// The name others see [default: the identity]
     #[arg(long)]
     pub(crate) name: Option<String>,

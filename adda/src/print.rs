@@ -53,6 +53,8 @@ pub(crate) fn banner(reachable: &Reachable<'_>) {
     let base = format!("http://localhost:{port}");
     println!("adda {} is ready\n", env!("CARGO_PKG_VERSION"));
     println!("  Call     {base}/call/demo      open it twice, or call Ada, the echo caller");
+    println!("  Notes    {base}/notes/demo     hold the button and talk");
+    println!("  Admin    {base}/admin          asks for: adda token create --operator");
     println!("  SDKs     ws://localhost:{port}             key {key}   secret {secret}");
     println!("  Health   {base}/healthz        /readyz says why not");
     println!("  Metrics  {base}/metrics");
