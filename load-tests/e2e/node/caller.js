@@ -133,6 +133,9 @@ const commands = {
     await page.fill('#name', name);
     await page.press('#name', 'Enter');
   },
+  async fill({ page, selector, words }) {
+    await page.fill(selector, words);
+  },
   async hold({ page, selector, millis, slide: [x, y] }) {
     const { x: left, y: top, width, height } = await page.locator(selector).boundingBox();
     const [from, to] = [left + width / 2, top + height / 2];
@@ -191,6 +194,7 @@ const commands = {
     }, { selector, pseudo, property });
   },
   async press({ page, selector }) {
+    if (!(await page.evaluate(() => Boolean(window.ear)))) await page.evaluate(ear);
     await page.evaluate((given) => window.ear.press(given), selector);
   },
   async hear({ page, hz, patience }) {

@@ -78,6 +78,11 @@ impl Caller {
         self.perform("comeIn", json!({ "name": name }));
     }
 
+    /// Writes into a field.
+    pub fn fill(&self, selector: &str, words: &str) {
+        self.perform("fill", json!({ "selector": selector, "words": words }));
+    }
+
     /// Holds what `selector` names with the pointer for so many milliseconds, slides so many
     /// pixels, and releases.
     pub fn hold(&self, selector: &str, millis: u32, slide: (i32, i32)) {
