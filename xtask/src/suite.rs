@@ -41,9 +41,10 @@ fn independent_peer(workspace: &Workspace, report: &mut Report) {
     report.step("clippy of the independent peer", "follow the lint", || {
         command::verdict(run_in("cargo", &lint, &workspace.root), BUILD_LIMIT)
     });
-    let test = ["test", "--locked", "--no-fail-fast", "-p", "peer"];
+    let test = ["test", "--locked", "--no-fail-fast", "-p", "peer", "--"];
     report.step("independent peer", "run `cargo test -p peer NAME` for the one named", || {
-        command::tests(run_in("cargo", &test, &workspace.root), E2E_LIMIT, Show::OnFailure)
+        let start = |more: &[&str]| run_in("cargo", &[&test[..], more].concat(), &workspace.root);
+        command::patient_tests(start, E2E_LIMIT, Show::OnFailure)
     });
 }
 
@@ -56,6 +57,10 @@ fn end_to_end(workspace: &Workspace, report: &mut Report, missing: &[&setup::Par
     report.step(
         "end to end",
         "run `cargo test -p e2e NAME` for the one named; its logs are kept where it says",
-        || command::tests(run_in("cargo", &words, &workspace.root), E2E_LIMIT, Show::AtOnce),
+        || {
+            let start =
+                |more: &[&str]| run_in("cargo", &[&words[..], more].concat(), &workspace.root);
+            command::patient_tests(start, E2E_LIMIT, Show::AtOnce)
+        },
     );
 }
