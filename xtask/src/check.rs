@@ -99,12 +99,13 @@ fn cargo(workspace: &Workspace, report: &mut Report, skipped: &[&str]) {
         command::verdict(doc, BUILD_LIMIT)
     });
     report.step("unit and property tests", "run `cargo test -p CRATE` for the one named", || {
-        let words = ["test", "--locked", "--quiet", "--no-fail-fast", "--workspace"];
+        let words = ["test", "--locked", "--no-fail-fast", "--workspace"];
         let others = ["--exclude", "e2e", "--exclude", "sim"];
         let skips = skipped.iter().flat_map(|filter| ["--skip", *filter]);
         let skips: Vec<&str> = ["--"].into_iter().chain(skips).collect();
         let words = [&words[..], &others, &WITHOUT_PEER, &skips].concat();
-        command::tests(cargo(&words), BUILD_LIMIT, Show::OnFailure)
+        let start = |more: &[&str]| cargo(&[&words[..], more].concat());
+        command::patient_tests(start, BUILD_LIMIT, Show::OnFailure)
     });
     report.step("simulation", "replay the seed with `cargo test -p sim --profile sim`", || {
         let words = ["test", "--locked", "--quiet", "--no-fail-fast", "-p", "sim"];

@@ -271,6 +271,12 @@ impl Client {
         self.driver.perform(fields)
     }
 
+    /// Packets that a client may lose by what it does itself when it resumes. The Go SDK restarts
+    /// ICE on a new socket and closes the old, to which one may be on its way.
+    fn lost_by_itself(&self) -> i64 {
+        i64::from(self.kind == Kind::Go)
+    }
+
     /// Asks again and again until the answer is right. The driver's own round trip is the pause.
     #[track_caller]
     fn poll<T: Debug>(&self, what: &str, ask: impl Fn() -> T, wanted: impl Fn(&T) -> bool) -> T {
@@ -324,10 +330,14 @@ impl Passage {
     pub fn assert_unbroken(self, speaker: &Client, listener: &Client) {
         /// Still under way. Browsers count some before they leave.
         const UNDER_WAY_MAX: i64 = 15;
+        /// Half a second of speech: less says nothing.
+        const SENT_MIN: i64 = 25;
+        speaker.poll("number of packets", || speaker.sent(), |sent| sent - self.sent >= SENT_MIN);
         let sent = speaker.sent() - self.sent;
         let (before, after) = (self.received, listener.packets(&speaker.identity));
-        assert_eq!(after.lost, before.lost, "packets are missing: {before:?} → {after:?}");
+        let lost = after.lost - before.lost;
+        assert!(lost <= listener.lost_by_itself(), "packets are missing: {before:?} → {after:?}");
         let came = after.received - before.received;
-        assert!(sent > 0 && came >= sent - UNDER_WAY_MAX, "{came} of {sent} packets came");
+        assert!(came >= sent - UNDER_WAY_MAX, "{came} of {sent} packets came");
     }
 }

@@ -1,5 +1,7 @@
 //! The page for operators, on a server that works: what it shows, and a recording that it starts.
 
+#![expect(clippy::expect_used, reason = "what fails here fails the test that called it")]
+
 use e2e::{
     caller::{Caller, Microphone},
     server::{Server, adda},

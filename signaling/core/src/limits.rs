@@ -31,3 +31,6 @@ pub(crate) const JOIN_HALF_LIFE: Duration = Duration::from_secs(3);
 
 /// The least that a join in flight counts for, as a part of a node's load.
 pub(crate) const JOIN_LOAD_MIN: f64 = 0.0005;
+
+/// Nodes whose loads differ by less are equally busy. A load is the CPU time of half a second.
+pub(crate) const LOAD_NOISE: f64 = 0.1;

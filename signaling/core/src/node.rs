@@ -1,10 +1,13 @@
 //! What is known of one life of one node.
 
-use std::time::{Duration, Instant};
+use std::{
+    cmp::Ordering,
+    time::{Duration, Instant},
+};
 
 use proto::pool::{NodeRecord, NodeState, Role};
 
-use crate::limits::{JOIN_HALF_LIFE, JOIN_LOAD_MIN};
+use crate::limits::{JOIN_HALF_LIFE, JOIN_LOAD_MIN, LOAD_NOISE};
 
 #[derive(Clone, Debug)]
 pub(crate) struct Node {
@@ -55,6 +58,21 @@ impl Node {
 
     pub(crate) fn join_assigned(&mut self, now: Instant) {
         self.joins = JoinsInFlight { weight: self.joins.at(now) + 1.0, at: now };
+    }
+
+    /// Orders nodes by how much they carry. Loads that hardly differ say nothing, being a
+    /// moment's CPU time: then people are counted.
+    pub(crate) fn compare_burden(&self, other: &Self, now: Instant) -> Ordering {
+        let (one, two) = (self.expected_load(now), other.expected_load(now));
+        if (one - two).abs() >= LOAD_NOISE {
+            return one.total_cmp(&two);
+        }
+        self.expected_participants(now).total_cmp(&other.expected_participants(now))
+    }
+
+    fn expected_participants(&self, now: Instant) -> f64 {
+        let participants = self.record.as_ref().map_or(0, |record| record.participants);
+        f64::from(u32::try_from(participants).unwrap_or(u32::MAX)) + self.joins.at(now)
     }
 
     /// Its load as it will be once the joins in flight have arrived.

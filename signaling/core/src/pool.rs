@@ -243,9 +243,7 @@ impl Pool {
         }
         let two = draw_two(dice, candidates.len()).ok_or(Unavailable::NoReadyNode)?;
         let drawn = two.into_iter().filter_map(|index| candidates.get(index));
-        let lightest = drawn.min_by(|(_, one), (_, other)| {
-            one.expected_load(now).total_cmp(&other.expected_load(now))
-        });
+        let lightest = drawn.min_by(|(_, one), (_, other)| one.compare_burden(other, now));
         lightest.map(|(owner, _)| (*owner).clone()).ok_or(Unavailable::NoReadyNode)
     }
 }

@@ -39,7 +39,7 @@ fn joins_in_flight_count_before_any_heartbeat_shows_them() {
 fn joins_in_flight_fade_as_heartbeats_take_over() {
     let (one, other) = (owner("one", 1), owner("other", 1));
     let mut world = World::of(&[&one, &other]);
-    world.listed[1].load = 0.01;
+    world.listed[1].participants = 50;
     (0..100).for_each(|_| world.input(Input::JoinAssigned(one.clone())));
     world.list();
     assert_eq!(world.decide(None), claim(&other, 0));
