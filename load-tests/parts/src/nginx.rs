@@ -47,10 +47,8 @@ impl Nginx {
 
 fn configuration(folder: &Path, port: u16, servers: &[SocketAddr]) -> String {
     let folder = folder.display();
-    let servers: String = servers
-        .iter()
-        .map(|server| format!("    server {server} max_fails=1 fail_timeout=1s;\n"))
-        .collect();
+    let servers: String =
+        servers.iter().map(|server| format!("    server {server} max_fails=0;\n")).collect();
     let user = if programs::is_root() { "user root;\n" } else { "" };
     format!(
         "{user}daemon off;
