@@ -1,6 +1,7 @@
 // The operator page: nodes, rooms, recordings, and what is wrong with them.
 
 import { AdminApi } from './admin-api.js';
+import { clock } from './clock.js';
 import { announce, byId, create } from './dom.js';
 import { drawIcons, icon } from './icons.js';
 import { notify, withdraw } from './notices.js';
@@ -154,10 +155,10 @@ const ROOM_COLUMNS = [
   {
     title: 'adminParticipants',
     number: true,
-    cell: ({ numParticipants = 0 }) => String(numParticipants),
+    cell: ({ num_participants = 0 }) => String(num_participants),
   },
-  { title: 'adminTalkers', number: true, cell: ({ numPublishers = 0 }) => String(numPublishers) },
-  { title: 'adminSince', cell: ({ creationTime }) => when(Number(creationTime) * 1000) },
+  { title: 'adminTalkers', number: true, cell: ({ num_publishers = 0 }) => String(num_publishers) },
+  { title: 'adminSince', cell: ({ creation_time }) => when(Number(creation_time) * 1000) },
   { title: 'adminRecording', cell: recordCell },
 ];
 
@@ -262,12 +263,8 @@ function when(ms) {
 }
 
 function length(tracks) {
-  const longest = Math.max(
-    0,
-    ...tracks.map(({ startMs = 0, durationMs = 0 }) => startMs + durationMs),
-  );
-  const seconds = Math.round(longest / 1000);
-  return `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, '0')}`;
+  const ends = tracks.map(({ startMs = 0, durationMs = 0 }) => startMs + durationMs);
+  return clock(Math.max(0, ...ends));
 }
 
 /** Seconds of sound that were lost, silence by choice apart. */

@@ -1,15 +1,16 @@
 // The call page: joins, shows, and says what happened. What is said to the server is `room.js`'s matter.
 
 import { Details } from './details.js';
-import { announce, byId, copyText, create } from './dom.js';
+import { announce, byId, copyText } from './dom.js';
 import { drawIcons, setIcon } from './icons.js';
 import { admission, readInvitation, shareLink } from './invitation.js';
+import { offerLanguages } from './language.js';
 import { microphoneAllowedHere, openMicrophone } from './microphone.js';
 import { notify, withdraw, withdrawAll } from './notices.js';
 import { httpUrl } from './protocol.js';
 import { Room } from './room.js';
 import { setUpSound } from './sound.js';
-import { applyText, chooseLanguage, currentLanguage, languages, setLanguage, t } from './text.js';
+import { applyText, chooseLanguage, t } from './text.js';
 import { Tiles } from './tiles.js';
 
 const NAME_KEY = 'adda.name';
@@ -60,10 +61,7 @@ function start() {
   window.adda = room;
   chooseLanguage();
   drawIcons();
-  const choices = languages().map(({ code, name }) =>
-    create('option', { value: code, lang: code, selected: code === currentLanguage() }, name),
-  );
-  byId('language').replaceChildren(...choices);
+  offerLanguages(byId('language'), drawWords);
   byId('name').value = invitation.name || localStorage.getItem(NAME_KEY) || '';
   byId('name').readOnly = Boolean(invitation.name);
   setUpSound(room, reopenMicrophone);
@@ -74,10 +72,6 @@ function start() {
 }
 
 function listenToPage() {
-  byId('language').addEventListener('change', ({ target }) => {
-    setLanguage(target.value);
-    drawWords();
-  });
   byId('join-form').addEventListener('submit', (event) => {
     event.preventDefault();
     join({ microphone: true });

@@ -1,5 +1,6 @@
 // The list of notes, those at the server and those on their way, drawn so that what plays is never redrawn away.
 
+import { clock } from './clock.js';
 import { create } from './dom.js';
 import { icon } from './icons.js';
 import { hueOf, initials } from './person.js';
@@ -173,12 +174,6 @@ export class NoteList {
 
 /** A sentence as a part of another one. */
 const clause = (sentence) => (sentence ?? '').replace(/\.$/, '');
-
-/** Minutes and seconds. */
-export function clock(ms) {
-  const seconds = Math.round(ms / 1000);
-  return `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, '0')}`;
-}
 
 /** What to call somebody: the identity, without what a development server adds to tell two people of one name apart. */
 export const nameOf = (identity) => identity.replace(/-[0-9a-f]{8}$/, '');

@@ -1,17 +1,19 @@
 // The page of a room's voice notes: hears, records, sends.
 
-import { announce, byId, copyText, create } from './dom.js';
+import { clock } from './clock.js';
+import { announce, byId, copyText } from './dom.js';
 import { Hold } from './hold.js';
 import { drawIcons, setIcon } from './icons.js';
+import { offerLanguages } from './language.js';
 import { admission, claimsOf, readInvitation, shareLink } from './invitation.js';
 import { microphoneAllowedHere } from './microphone.js';
-import { clock, nameOf, NoteList } from './note-list.js';
+import { nameOf, NoteList } from './note-list.js';
 import { NotesApi } from './notes-api.js';
 import { notify, withdraw } from './notices.js';
 import { Outbox } from './outbox.js';
 import { Player } from './player.js';
 import { NOTE_MS_MAX, Recorder } from './recorder.js';
-import { applyText, chooseLanguage, currentLanguage, languages, setLanguage, t } from './text.js';
+import { applyText, chooseLanguage, t } from './text.js';
 import { bars } from './waveform.js';
 
 const NAME_KEY = 'adda.name';
@@ -53,17 +55,9 @@ let take = null;
 function start() {
   chooseLanguage();
   drawIcons();
-  byId('language').replaceChildren(
-    ...languages().map(({ code, name }) =>
-      create('option', { value: code, lang: code, selected: code === currentLanguage() }, name),
-    ),
-  );
+  offerLanguages(byId('language'), drawWords);
   byId('name').value = invitation.name || localStorage.getItem(NAME_KEY) || '';
   byId('name').readOnly = Boolean(invitation.name);
-  byId('language').addEventListener('change', ({ target }) => {
-    setLanguage(target.value);
-    drawWords();
-  });
   byId('join-form').addEventListener('submit', (event) => {
     event.preventDefault();
     enter();

@@ -4,6 +4,8 @@
 //! A link is opened for one room under one epoch. Its first frame is [`LinkFrame::Opened`] or
 //! [`LinkFrame::Closed`], its last is [`LinkFrame::Closed`]; a link that ends without one was cut.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 
 use crate::{
@@ -14,6 +16,20 @@ use crate::{
 /// Microseconds since 1970, by the clock of the room's owner.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct UnixMicros(pub u64);
+
+/// From a time since 1970; what is out of range ends at the range's end.
+impl From<Duration> for UnixMicros {
+    fn from(since_1970: Duration) -> Self {
+        Self(u64::try_from(since_1970.as_micros()).unwrap_or(u64::MAX))
+    }
+}
+
+/// The time since 1970.
+impl From<UnixMicros> for Duration {
+    fn from(UnixMicros(micros): UnixMicros) -> Self {
+        Self::from_micros(micros)
+    }
+}
 
 /// Asks the owner of `room` for its voice.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -2,10 +2,17 @@
 
 use std::time::{Duration, Instant, SystemTime};
 
+use proto::link::UnixMicros;
+
 /// The time since 1970, as the machine believes. Zero on a clock set before that.
 #[expect(clippy::disallowed_methods, reason = "the one place that reads the wall clock")]
 pub fn unix_time() -> Duration {
     SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default()
+}
+
+/// The same as rows and links carry it.
+pub fn unix_micros() -> UnixMicros {
+    unix_time().into()
 }
 
 /// A clock that only goes forward, for measuring how long something took.
@@ -15,7 +22,8 @@ pub fn now() -> Instant {
 }
 
 /// Writes a time since 1970 as RFC 3339 asks: in UTC, to the millisecond.
-pub fn rfc3339(since_1970: Duration) -> String {
+pub fn rfc3339(since_1970: impl Into<Duration>) -> String {
+    let since_1970 = since_1970.into();
     let (seconds, millis) = (since_1970.as_secs(), since_1970.subsec_millis());
     let (year, month, day) = date(seconds / 86_400);
     let (hour, minute, second) = (seconds / 3_600 % 24, seconds / 60 % 60, seconds % 60);

@@ -28,7 +28,8 @@ fn chromium_shows_an_operator_the_pool_and_records_a_room() {
     assert!(page.text("#nodes").contains("signaling, sfu, recorder"), "{}", page.text("#nodes"));
     page.wait_for("#findings [data-kind=good]");
     page.wait_for("#rooms tr");
-    assert!(page.text("#rooms").contains("stand-up"), "{}", page.text("#rooms"));
+    assert_eq!(page.text("#rooms th"), "stand-up");
+    assert_eq!(page.text("#rooms td"), "1", "Ann is in it");
 
     page.press("[data-action=record-stand-up]");
     page.wait_for("#recordings .cell-state[data-kind=warn]");

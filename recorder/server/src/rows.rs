@@ -6,7 +6,7 @@ use proto::{
     ids::{Epoch, RoomName},
     link::UnixMicros,
 };
-use service::clock::unix_time;
+use service::clock::unix_micros;
 use storage_database::{
     DatabaseError, Gap, RecordingId, RecordingJob, RecordingStatus, Renewal, TrackRow,
 };
@@ -177,10 +177,6 @@ fn answer(said: Result<bool, DatabaseError>) -> Answer {
             Answer::Impossible
         }
     }
-}
-
-pub(crate) fn unix_micros() -> UnixMicros {
-    UnixMicros(u64::try_from(unix_time().as_micros()).unwrap_or_default())
 }
 
 fn lease_from(now: UnixMicros) -> UnixMicros {

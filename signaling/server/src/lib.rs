@@ -13,6 +13,7 @@ mod dev;
 mod echo;
 mod events;
 mod hub;
+mod idempotency;
 mod keeper;
 mod limits;
 mod listen;

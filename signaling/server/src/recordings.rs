@@ -15,7 +15,7 @@ use axum::{
     http::{HeaderMap, HeaderValue, Method, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use proto::{ids::RoomName, link::UnixMicros, pool::Role};
+use proto::{ids::RoomName, pool::Role};
 use serde::Deserialize;
 use serde_json::json;
 use service::{clock, random};
@@ -29,9 +29,8 @@ use self::rights::Caller;
 use crate::{
     api::Api,
     app::App,
-    limits::{
-        IDEMPOTENCY_KEY_BYTES_MAX, RECORDINGS_LISTED, RECORDINGS_LISTED_MAX, SIGNED_URL_LIFE,
-    },
+    idempotency,
+    limits::{RECORDINGS_LISTED, RECORDINGS_LISTED_MAX, SIGNED_URL_LIFE},
     problem::Problem,
 };
 
@@ -108,7 +107,7 @@ async fn create(
     let caller = Caller::of(&app.keys, &headers)?;
     let room: RoomName = room.parse().map_err(|_| EMPTY_ROOM)?;
     caller.check(&room)?;
-    let key = idempotency_key(&headers)?;
+    let key = idempotency::key(&headers).map_err(|_| BAD_KEY)?;
     let Wish { consent } = match body.is_empty() {
         true => Wish::default(),
         false => serde_json::from_slice(&body).map_err(|_| BAD_WISH)?,
@@ -118,7 +117,7 @@ async fn create(
     if !nodes.iter().any(|node| node.roles.contains(&Role::Recorder)) {
         return Err(NO_RECORDER);
     }
-    let at = now();
+    let at = clock::unix_micros();
     let id = RecordingId::new(at, random::bits().map_err(|_| Problem::busy())?);
     let requested_by = caller.identity().clone();
     let new = NewRecording { id, room, requested_by, consent, at };
@@ -153,7 +152,7 @@ async fn stop(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let recording = find(&app, &id, &headers).await?;
-    let stopped = app.owners.database.request_stop(recording.id, now()).await;
+    let stopped = app.owners.database.request_stop(recording.id, clock::unix_micros()).await;
     let stopped = stopped.map_err(failed)?.ok_or(NO_RECORDING)?;
     hint(&app).await;
     Ok((StatusCode::ACCEPTED, Json(view::of(&stopped))).into_response())
@@ -234,19 +233,9 @@ async fn hint(app: &App) {
     }
 }
 
-fn idempotency_key(headers: &HeaderMap) -> Result<Option<&str>, Problem> {
-    let Some(value) = headers.get("idempotency-key") else { return Ok(None) };
-    let is_good = |key: &&str| (1..=IDEMPOTENCY_KEY_BYTES_MAX).contains(&key.len());
-    value.to_str().ok().filter(is_good).map(Some).ok_or(BAD_KEY)
-}
-
 fn location(id: RecordingId) -> Result<[(header::HeaderName, HeaderValue); 1], Problem> {
     let path = HeaderValue::try_from(format!("/v1/recordings/{id}"));
     Ok([(header::LOCATION, path.map_err(|_| Problem::busy())?)])
-}
-
-fn now() -> UnixMicros {
-    UnixMicros(u64::try_from(clock::unix_time().as_micros()).unwrap_or(u64::MAX))
 }
 
 fn failed(error: DatabaseError) -> Problem {

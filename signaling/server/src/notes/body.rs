@@ -4,7 +4,7 @@ use axum::{
     Json,
     extract::Query,
     extract::rejection::{JsonRejection, QueryRejection},
-    http::{HeaderMap, StatusCode},
+    http::StatusCode,
 };
 use proto::ids::RoomName;
 use serde::Deserialize;
@@ -12,7 +12,7 @@ use storage_objects::Sha256;
 
 use super::sound::Kind;
 use crate::{
-    limits::{IDEMPOTENCY_KEY_BYTES_MAX, NOTE_BYTES_MAX, NOTES_LISTED, NOTES_LISTED_MAX},
+    limits::{NOTE_BYTES_MAX, NOTES_LISTED, NOTES_LISTED_MAX},
     problem::Problem,
 };
 
@@ -49,7 +49,7 @@ pub(super) struct Listing {
     limit: Option<u32>,
 }
 
-const NO_KEY: Problem = Problem::new(
+pub(super) const NO_KEY: Problem = Problem::new(
     StatusCode::BAD_REQUEST,
     "Send an Idempotency-Key of 1 to 255 visible ASCII characters, a new one for each note.",
 );
@@ -79,13 +79,6 @@ pub(super) const TOO_LARGE: Problem = Problem::new(
     StatusCode::PAYLOAD_TOO_LARGE,
     "A voice note has at most 25 MB and lasts at most 15 minutes.",
 );
-
-/// The client's own name for a request.
-pub(super) fn idempotency_key(headers: &HeaderMap) -> Result<&str, Problem> {
-    let key = headers.get("idempotency-key").and_then(|key| key.to_str().ok()).ok_or(NO_KEY)?;
-    let fits = (1..=IDEMPOTENCY_KEY_BYTES_MAX).contains(&key.len());
-    if fits && key.bytes().all(|byte| byte.is_ascii_graphic()) { Ok(key) } else { Err(NO_KEY) }
-}
 
 pub(super) fn announcement(
     body: Result<Json<Announcement>, JsonRejection>,

@@ -1,9 +1,6 @@
 //! A note as the API shows it.
 
-use std::time::Duration;
-
 use base64::{Engine as _, prelude::BASE64_STANDARD};
-use proto::link::UnixMicros;
 use serde_json::{Value, json};
 use service::clock;
 use storage_database::Note;
@@ -14,7 +11,7 @@ pub(super) fn of(note: &Note) -> Value {
         "id": note.id.to_string(),
         "room": note.room.as_str(),
         "from": note.from.as_str(),
-        "createdAt": time(note.created_at),
+        "createdAt": clock::rfc3339(note.created_at),
         "status": note.status.as_str(),
         "contentType": note.content_type,
         "bytes": note.bytes,
@@ -40,10 +37,6 @@ pub(super) fn announced(id: &str, upload: Option<(&SignedRequest, &str)>) -> Val
             "expiresAt": clock::rfc3339(upload.expires_at),
         },
     })
-}
-
-pub(super) fn time(UnixMicros(micros): UnixMicros) -> String {
-    clock::rfc3339(Duration::from_micros(micros))
 }
 
 fn hex(sha256: &[u8; 32]) -> String {

@@ -21,15 +21,15 @@ use tracing::warn;
 
 use super::{
     Notes,
-    body::{self, Announced, Announcement, Completion, Listing, TOO_LARGE, WRONG_TYPE},
+    body::{self, Announced, Announcement, Completion, Listing, NO_KEY, TOO_LARGE, WRONG_TYPE},
     examine::ExamineError,
     item,
     rights::Caller,
     sound::{Kind, Sound, SoundError},
-    sweeper::micros,
 };
 use crate::{
     app::App,
+    idempotency,
     limits::{NOTE_UPLOAD_LIFE, SIGNED_URL_LIFE},
     listen::Scheme,
     metrics::NoteOutcome,
@@ -70,7 +70,7 @@ pub(super) async fn create(
     body: Result<Json<Announcement>, JsonRejection>,
 ) -> Result<Response, Problem> {
     let caller = Caller::of(&app.keys, &headers)?;
-    let key = body::idempotency_key(&headers)?;
+    let key = idempotency::key(&headers).ok().flatten().ok_or(NO_KEY)?;
     let announced = body::announcement(body)?;
     let from = caller.check_writing(&announced.room)?;
     let flight = format!("create {from}\n{}\n{key}", announced.room);
@@ -194,7 +194,7 @@ impl Notes {
     }
 
     async fn upload_of(&self, note: &Note) -> Result<storage_objects::SignedRequest, Problem> {
-        let left = Duration::from_micros(note.expires.0).checked_sub(clock::unix_time());
+        let left = Duration::from(note.expires).checked_sub(clock::unix_time());
         let left = left.filter(|left| left.as_secs() > 0).ok_or(KEY_OVER)?;
         let put = SignPut {
             bytes: note.bytes,
@@ -216,7 +216,7 @@ impl Notes {
             duration_ms: u64::try_from(sound.duration.as_millis()).unwrap_or(u64::MAX),
             codec: sound.kind.codec().to_owned(),
             waveform: sound.waveform,
-            at: micros(clock::unix_time()),
+            at: clock::unix_micros(),
         };
         match self.database.complete_note(note.id, &meta).await.map_err(failed)? {
             NoteCompletion::Completed(note) | NoteCompletion::Already(note) => Ok(*note),
@@ -231,7 +231,7 @@ fn new_note(
     key: &str,
 ) -> Result<NewNote, Problem> {
     let now = clock::unix_time();
-    let id = NoteId::new(micros(now), random::bits().map_err(|_| Problem::busy())?);
+    let id = NoteId::new(now.into(), random::bits().map_err(|_| Problem::busy())?);
     Ok(NewNote {
         id,
         room: announced.room.clone(),
@@ -242,8 +242,8 @@ fn new_note(
         object: format!("notes/{id}"),
         idempotency_key: Some(key.to_owned()),
         request_digest: announced.digest(),
-        created_at: micros(now),
-        expires: micros(now.saturating_add(NOTE_UPLOAD_LIFE)),
+        created_at: now.into(),
+        expires: now.saturating_add(NOTE_UPLOAD_LIFE).into(),
     })
 }
 

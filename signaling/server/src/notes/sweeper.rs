@@ -42,7 +42,7 @@ impl Notes {
     /// Sweeps what is due at `now`, a page at most. Returns how many notes that touched.
     async fn sweep_once(&self, now: Duration) -> Result<usize, SweepError> {
         // An upload that began in time may end later.
-        let due = micros(now.saturating_sub(NOTE_UPLOAD_GRACE));
+        let due = now.saturating_sub(NOTE_UPLOAD_GRACE).into();
         let expired = self.database.expired_uploads(due, NOTES_SWEPT).await?;
         for note in &expired {
             self.database.expire_note(note.id, due).await?;
@@ -64,15 +64,11 @@ impl Notes {
 
     /// Removes the object of a note that was just deleted, as far as that works at once.
     pub(super) async fn remove_now(&self, note: &Note) {
-        let due = micros(clock::unix_time().saturating_sub(NOTE_UPLOAD_GRACE));
+        let due = clock::unix_time().saturating_sub(NOTE_UPLOAD_GRACE).into();
         if let Err(error) = self.remove_object(note, due).await {
             debug!(%error, "a deleted voice note's sound stays until the next sweep");
         }
     }
-}
-
-pub(super) fn micros(time: Duration) -> UnixMicros {
-    UnixMicros(u64::try_from(time.as_micros()).unwrap_or(u64::MAX))
 }
 
 #[cfg(test)]
@@ -93,7 +89,7 @@ mod tests {
         let database = Database::sqlite(&folder.join("adda.sqlite")).await.unwrap();
         let mut registry = service::metrics::registry("0.0.0");
         let notes = Notes::new(objects, database, folder, &mut registry);
-        let id = NoteId::new(micros(START), 7);
+        let id = NoteId::new(START.into(), 7);
         let new = NewNote {
             id,
             room: "room".parse().unwrap(),
@@ -104,8 +100,8 @@ mod tests {
             object: format!("notes/{id}"),
             idempotency_key: Some("key".to_owned()),
             request_digest: [0; 32],
-            created_at: micros(START),
-            expires: micros(START + NOTE_UPLOAD_LIFE),
+            created_at: START.into(),
+            expires: (START + NOTE_UPLOAD_LIFE).into(),
         };
         notes.database.create_note(&new).await.unwrap();
         let key: Key = new.object.parse().unwrap();

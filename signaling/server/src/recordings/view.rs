@@ -1,8 +1,5 @@
 //! A recording as the API shows it.
 
-use std::time::Duration;
-
-use proto::link::UnixMicros;
 use serde_json::{Value, json};
 use service::clock;
 use storage_database::{Recording, TrackRow};
@@ -15,10 +12,10 @@ pub(super) fn of(recording: &Recording) -> Value {
         "failure": recording.failure,
         "requestedBy": recording.requested_by.as_str(),
         "consent": recording.consent,
-        "createdAt": time(recording.created_at),
-        "startedAt": recording.started_at.map(time),
-        "endedAt": recording.ended_at.map(time),
-        "stopRequestedAt": recording.stop_requested_at.map(time),
+        "createdAt": clock::rfc3339(recording.created_at),
+        "startedAt": recording.started_at.map(clock::rfc3339),
+        "endedAt": recording.ended_at.map(clock::rfc3339),
+        "stopRequestedAt": recording.stop_requested_at.map(clock::rfc3339),
         "tracks": recording.tracks.iter().map(track).collect::<Vec<_>>(),
     })
 }
@@ -34,8 +31,4 @@ fn track(track: &TrackRow) -> Value {
         "bytes": track.bytes,
         "gaps": track.gaps,
     })
-}
-
-fn time(UnixMicros(micros): UnixMicros) -> String {
-    clock::rfc3339(Duration::from_micros(micros))
 }
