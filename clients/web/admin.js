@@ -2,7 +2,7 @@
 
 import { AdminApi } from './admin-api.js';
 import { clock } from './clock.js';
-import { announce, byId, create } from './dom.js';
+import { announce, byId, create, pageLoaded } from './dom.js';
 import { drawIcons, icon } from './icons.js';
 import { notify, withdraw } from './notices.js';
 import { applyText, chooseLanguage, currentLanguage, t } from './text.js';
@@ -37,6 +37,7 @@ function start() {
     sessionStorage.clear();
     location.replace(location.pathname);
   });
+  pageLoaded();
   const given = new URLSearchParams(location.hash.slice(1)).get('token');
   // The address bar and the history are no place for a token.
   if (given) history.replaceState(null, '', location.pathname);

@@ -1,7 +1,7 @@
 // The call page: joins, shows, and says what happened. What is said to the server is `room.js`'s matter.
 
 import { Details } from './details.js';
-import { announce, byId, copyText } from './dom.js';
+import { announce, byId, copyText, pageLoaded } from './dom.js';
 import { drawIcons, setIcon } from './icons.js';
 import { admission, readInvitation, shareLink } from './invitation.js';
 import { offerLanguages } from './language.js';
@@ -69,6 +69,7 @@ function start() {
   listenToRoom();
   drawWords();
   requestAnimationFrame(animate);
+  pageLoaded();
 }
 
 function listenToPage() {

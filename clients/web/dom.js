@@ -10,6 +10,12 @@ export function create(tag, properties = {}, ...children) {
   return element;
 }
 
+/** The page can be used: what said that it is loading goes. */
+export function pageLoaded() {
+  byId('loading').remove();
+  byId('join-view').hidden = false;
+}
+
 /** Says something to people who don't see the page. */
 export function announce(words) {
   const live = byId('live');

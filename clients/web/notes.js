@@ -1,7 +1,7 @@
 // The page of a room's voice notes: hears, records, sends.
 
 import { clock } from './clock.js';
-import { announce, byId, copyText } from './dom.js';
+import { announce, byId, copyText, pageLoaded } from './dom.js';
 import { Hold } from './hold.js';
 import { drawIcons, setIcon } from './icons.js';
 import { offerLanguages } from './language.js';
@@ -72,6 +72,7 @@ function start() {
   addEventListener('pagehide', () => recorder.cancel());
   document.addEventListener('visibilitychange', () => document.hidden || refresh());
   drawWords();
+  pageLoaded();
 }
 
 async function enter() {

@@ -106,21 +106,56 @@ function until({ page }, holds, given) {
   return page.waitForFunction(holds, ...(page.context ? [given] : [{}, given]));
 }
 
+// Waits until the page's modules have run.
+function untilUp(caller) {
+  return until(caller, () => document.body && !document.querySelector('#loading'));
+}
+
+// Goes there. The page may come anew by itself, or be told to, before it has loaded.
+async function go(page, url) {
+  await page.goto(url).catch((error) => {
+    if (!/interrupted|ERR_ABORTED/.test(error)) throw error;
+  });
+}
+
+// Loses requests for files of the page, each as often as `lost` says.
+async function lose(page, lost) {
+  await page.route('**/assets/*', (route) => {
+    const file = new URL(route.request().url()).pathname.split('/').at(-1);
+    if (!lost[file]) return route.continue();
+    lost[file] -= 1;
+    return route.abort('internetdisconnected');
+  });
+}
+
 const TABS_MAX = 40;
 // A build machine is slow and shared.
 const PATIENCE_MS = 45_000;
 
 const commands = {
-  async open({ client, url, wav, browser }) {
+  async open({ client, url, wav, browser, lost }) {
     const caller = await (browser === 'firefox' ? openFirefoxPage() : openChromium(wav));
     callers.set(client, caller);
     caller.page.setDefaultTimeout(PATIENCE_MS);
-    await caller.page.goto(url);
+    const losesSome = Object.keys(lost).length > 0;
+    if (losesSome) await lose(caller.page, lost);
+    await go(caller.page, url);
+    if (!losesSome) await untilUp(caller);
+  },
+  async loseNothing({ page }) {
+    await page.unrouteAll();
+  },
+  async submit({ page, selector }) {
+    await page.evaluate((given) => document.querySelector(given).requestSubmit(), selector);
+  },
+  async url({ page }) {
+    return page.url();
   },
   // Comes back to the page as somebody who never was there.
   async reload({ page, url }) {
     await page.goto('about:blank');
-    await page.goto(url);
+    await go(page, url);
+    await untilUp({ page });
   },
   async enter({ page, name, listen }) {
     await page.evaluate(ear);
@@ -155,10 +190,12 @@ const commands = {
     return page.locator(selector).count();
   },
   async waitFor({ page, selector }) {
-    await until({ page }, (given) => document.querySelector(given)?.checkVisibility(), selector);
+    await until({ page }, (given) =>
+      document.querySelector(given)?.checkVisibility({ visibilityProperty: true }), selector);
   },
   async waitForNo({ page, selector }) {
-    await until({ page }, (given) => !document.querySelector(given)?.checkVisibility(), selector);
+    await until({ page }, (given) =>
+      !document.querySelector(given)?.checkVisibility({ visibilityProperty: true }), selector);
   },
   async waitForText({ page, selector, words }) {
     await until({ page }, (given) =>

@@ -1,6 +1,7 @@
 //! Somebody on one of our pages, in a browser of their own.
 
 use std::{
+    collections::BTreeMap,
     net::SocketAddr,
     sync::atomic::{AtomicU32, Ordering},
 };
@@ -48,6 +49,18 @@ impl Caller {
     /// Opens any page, such as `notes/demo`.
     #[must_use]
     pub fn open_page(address: SocketAddr, page: &str, microphone: Microphone) -> Self {
+        Self::open_losing(address, page, microphone, &[], 0)
+    }
+
+    /// The same on a network that loses each of `files` so many times.
+    #[must_use]
+    pub fn open_losing(
+        address: SocketAddr,
+        page: &str,
+        microphone: Microphone,
+        files: &[&str],
+        times: u32,
+    ) -> Self {
         static CALLERS: AtomicU32 = AtomicU32::new(0);
         let handle = format!("caller-{}", CALLERS.fetch_add(1, Ordering::Relaxed));
         let url = format!("http://{address}/{page}");
@@ -59,8 +72,26 @@ impl Caller {
         let caller = Self { handle, url: url.clone(), driver, _wav: wav };
         let browser = (microphone == Microphone::Firefox).then_some("firefox");
         let path = caller._wav.as_ref().map(NamedTempFile::path);
-        caller.perform("open", json!({ "url": url, "wav": path, "browser": browser }));
+        let lost = files.iter().map(|file| (*file, times)).collect::<BTreeMap<_, _>>();
+        let fields = json!({ "url": url, "wav": path, "browser": browser, "lost": lost });
+        caller.perform("open", fields);
         caller
+    }
+
+    /// Nothing is lost any more.
+    pub fn lose_nothing(&self) {
+        self.perform("loseNothing", json!({}));
+    }
+
+    /// Submits a form as a browser does, whether the form is seen or not.
+    pub fn submit(&self, form: &str) {
+        self.perform("submit", json!({ "selector": form }));
+    }
+
+    /// Where the page is.
+    #[must_use]
+    pub fn url(&self) -> String {
+        self.perform("url", json!({})).as_str().unwrap_or_default().to_owned()
     }
 
     /// Fills in the name and presses the button that joins with the microphone.

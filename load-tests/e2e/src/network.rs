@@ -10,10 +10,13 @@ use std::{
 
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
-/// The addresses of the interface, and of the router that isn't there.
+/// The addresses of the interface, and of the router that isn't there. None comes by itself a
+/// second later, as a link-local one would: with each, Chromium gives up what it is loading.
 const COMMANDS: &[&str] = &[
     "link set lo up",
     "link add call0 type veth peer name call1",
+    "link set call0 addrgenmode none",
+    "link set call1 addrgenmode none",
     "address add 10.77.0.1/24 dev call0",
     "address add fd77::1/64 dev call0 nodad",
     "link set call0 up",
