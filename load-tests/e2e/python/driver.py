@@ -5,22 +5,13 @@ way. The vocabulary is in ../src/client.rs. Ends when its input ends.
 """
 
 import asyncio
-import json
-import os
-import sys
 
 import numpy
 from livekit import rtc
 from livekit.rtc._proto import participant_pb2, room_pb2
 
-RATE = 48_000
-FRAME = RATE // 50
-SILENT_BELOW = 0.003
-
-
-def write(line):
-    sys.stdout.write(json.dumps(line) + "\n")
-    sys.stdout.flush()
+import sound
+from lines import serve, write
 
 
 class Client:
@@ -92,7 +83,7 @@ class Client:
             self.emit("trackUnsubscribed", **track(publication, participant))
 
     async def hear(self, media, identity):
-        async for event in rtc.AudioStream(media, sample_rate=RATE, num_channels=1):
+        async for event in rtc.AudioStream(media, sample_rate=sound.RATE, num_channels=1):
             current, frames = self.heard.get(identity, (None, None))
             if current is not media:
                 return
@@ -108,7 +99,7 @@ class Client:
         return {"sid": me.sid, "identity": me.identity}
 
     async def publish(self, hz, **_):
-        source = rtc.AudioSource(RATE, 1)
+        source = rtc.AudioSource(sound.RATE, 1)
         self.microphone = rtc.LocalAudioTrack.create_audio_track("microphone", source)
         self.speaking = asyncio.ensure_future(speak(source, hz))
         options = rtc.TrackPublishOptions(source=rtc.TrackSource.SOURCE_MICROPHONE)
@@ -130,13 +121,7 @@ class Client:
             self.heard[identity][1].clear()
         await asyncio.sleep(0.5)
         _, frames = self.heard.get(identity, (None, []))
-        if len(frames) < 10:
-            return {"hz": 0}
-        sound = numpy.concatenate(frames) / 32768
-        if numpy.sqrt(numpy.mean(sound**2)) < SILENT_BELOW:
-            return {"hz": 0}
-        spectrum = numpy.abs(numpy.fft.rfft(sound * numpy.hanning(len(sound))))
-        return {"hz": float(numpy.argmax(spectrum[2:]) + 2) * RATE / len(sound)}
+        return {"hz": sound.loudest(frames)}
 
     async def packets(self, **given):
         media, _ = self.heard.get(given["from"], (None, None))
@@ -201,7 +186,6 @@ class Client:
     async def close(self, **_):
         if self.room.isconnected():
             await self.leave()
-        clients.pop(self.name, None)
 
 
 def quality_name(quality):
@@ -225,40 +209,10 @@ def describe(participant):
 async def speak(source, hz):
     at = 0
     while True:
-        angles = (numpy.arange(at, at + FRAME) % RATE) * 2 * numpy.pi * hz / RATE
-        samples = (numpy.sin(angles) * 12_000).astype(numpy.int16)
-        await source.capture_frame(rtc.AudioFrame(samples.tobytes(), RATE, 1, FRAME))
-        at += FRAME
+        samples = sound.tone(hz, at)
+        frame = rtc.AudioFrame(samples.tobytes(), sound.RATE, 1, sound.FRAME)
+        await source.capture_frame(frame)
+        at += sound.FRAME
 
 
-clients = {}
-
-
-async def perform(command):
-    name = command.pop("client")
-    number = command.pop("id")
-    do = command.pop("do")
-    try:
-        if name not in clients:
-            clients[name] = Client(name)
-        client = clients[name]
-        write({"id": number, "ok": await getattr(client, do)(**command)})
-    except Exception as error:  # pylint: disable=broad-except
-        write({"id": number, "error": f"{type(error).__name__}: {error}"})
-
-
-async def main():
-    reader = asyncio.StreamReader(limit=2**24)
-    protocol = asyncio.StreamReaderProtocol(reader)
-    await asyncio.get_running_loop().connect_read_pipe(lambda: protocol, sys.stdin)
-    write({"ready": True})
-    performing = set()
-    while line := await reader.readline():
-        task = asyncio.ensure_future(perform(json.loads(line)))
-        performing.add(task)
-        task.add_done_callback(performing.discard)
-    # The SDK's threads outlive the loop.
-    os._exit(0)
-
-
-asyncio.run(main())
+serve(Client)

@@ -112,6 +112,12 @@ impl Client {
         Packets { received: number("received"), lost: number("lost") }
     }
 
+    /// The SRTP profiles that it speaks and listens by, as its own stack names them. aiortc only.
+    #[must_use]
+    pub fn profiles(&self) -> Value {
+        self.perform("profiles", json!({}))
+    }
+
     /// Packets of its microphone since it was published.
     fn sent(&self) -> i64 {
         self.perform("sent", json!({}))["packets"].as_i64().unwrap_or_default()

@@ -43,11 +43,13 @@ impl Driver {
         static FIREFOX: OnceLock<Driver> = OnceLock::new();
         static GO: OnceLock<Driver> = OnceLock::new();
         static PYTHON: OnceLock<Driver> = OnceLock::new();
+        static AIORTC: OnceLock<Driver> = OnceLock::new();
         let driver = match kind {
             Kind::ChromiumV1 | Kind::ChromiumV0 => &CHROMIUM,
             Kind::FirefoxV1 | Kind::FirefoxV0 => &FIREFOX,
             Kind::Go => &GO,
             Kind::Python | Kind::PythonV0 => &PYTHON,
+            Kind::Aiortc => &AIORTC,
         };
         driver.get_or_init(|| Self::start(kind.driver()))
     }

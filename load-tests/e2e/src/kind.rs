@@ -17,12 +17,18 @@ pub enum Kind {
     Python,
     /// The same on `/rtc`.
     PythonV0,
+    /// aiortc in Python, which offers no SRTP profile but `AES128_CM_SHA1_80`. On `/rtc`, no SDK,
+    /// and no more than sound both ways.
+    Aiortc,
 }
 
 impl Kind {
     /// Whether it is told to use two peer connections.
     pub(crate) fn is_v0(self) -> bool {
-        matches!(self, Self::ChromiumV0 | Self::FirefoxV0 | Self::PythonV0 | Self::Go)
+        matches!(
+            self,
+            Self::ChromiumV0 | Self::FirefoxV0 | Self::PythonV0 | Self::Go | Self::Aiortc
+        )
     }
 
     /// It neither encodes nor decodes: the test does both for it.
@@ -43,6 +49,9 @@ impl Kind {
             Self::Go => (here.join("go/bin/client"), vec![]),
             Self::Python | Self::PythonV0 => {
                 (here.join("python/.venv/bin/python"), vec![here.join("python/driver.py")])
+            }
+            Self::Aiortc => {
+                (here.join("python/.venv/bin/python"), vec![here.join("python/aiortc_client.py")])
             }
         }
     }

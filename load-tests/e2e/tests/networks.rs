@@ -11,6 +11,7 @@ use e2e::{
     server::Server,
     weather::Weather,
 };
+use serde_json::json;
 
 #[test]
 fn every_sdk_hears_every_other() {
@@ -38,6 +39,32 @@ fn every_sdk_hears_every_other() {
                 listener.expect_tone(&speaker.identity, *hz);
             }
         }
+    }
+}
+
+/// aiortc (OpenSSL, libsrtp) as the clients that know nothing newer: it offers one profile, which we
+/// must take, while the other side of the call keeps AES-GCM.
+#[test]
+fn python_callers_with_sha1_alone_speak_and_hear() {
+    let server = Server::start();
+    let ann = Client::join(Kind::Aiortc, &server, "room", "ann");
+    let bob = Client::join(Kind::Aiortc, &server, "room", "bob");
+    let cid = Client::join(Kind::PythonV0, &server, "room", "cid");
+    ann.publish_tone(600);
+    bob.publish_tone(900);
+    cid.publish_tone(1_200);
+    for (listener, others) in [
+        (&ann, [("bob", 900), ("cid", 1_200)]),
+        (&bob, [("ann", 600), ("cid", 1_200)]),
+        (&cid, [("ann", 600), ("bob", 900)]),
+    ] {
+        for (speaker, hz) in others {
+            listener.expect_tone(speaker, hz);
+        }
+    }
+    for caller in [&ann, &bob] {
+        let profile = "SRTP_AES128_CM_SHA1_80";
+        assert_eq!(caller.profiles(), json!([profile, profile]), "{}", caller.identity);
     }
 }
 
@@ -96,6 +123,7 @@ play!(firefox_v0, FirefoxV0, [calls_survive_loss, calls_work_over_ipv6]);
 play!(go, Go, [calls_survive_loss, calls_work_over_ipv6]);
 play!(python, Python, [calls_survive_loss, calls_work_over_ipv6]);
 play!(python_v0, PythonV0, [calls_survive_loss, calls_work_over_ipv6]);
+play!(python_aiortc, Aiortc, [calls_work_over_ipv6]);
 
 #[test]
 fn packets_that_overtook_each_other_are_all_forwarded() {
