@@ -128,6 +128,8 @@ async function lose(page, lost) {
   });
 }
 
+// A key that is held strikes again and again: an even number of times, so that it shows.
+const STROKES = 4;
 const TABS_MAX = 40;
 // A build machine is slow and shared.
 const PATIENCE_MS = 45_000;
@@ -147,6 +149,9 @@ const commands = {
   },
   async submit({ page, selector }) {
     await page.evaluate((given) => document.querySelector(given).requestSubmit(), selector);
+  },
+  async sid({ page }) {
+    return page.evaluate(() => window.adda.local.sid);
   },
   async url({ page }) {
     return page.url();
@@ -182,8 +187,10 @@ const commands = {
   },
   async holdKey({ page, selector, key, millis }) {
     await page.focus(selector);
-    await page.keyboard.down(key);
-    await page.waitForTimeout(millis);
+    for (let strokes = 0; strokes < STROKES; strokes += 1) {
+      await page.keyboard.down(key);
+      await page.waitForTimeout(millis / STROKES);
+    }
     await page.keyboard.up(key);
   },
   async count({ page, selector }) {

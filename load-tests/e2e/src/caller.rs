@@ -88,6 +88,12 @@ impl Caller {
         self.perform("submit", json!({ "selector": form }));
     }
 
+    /// Whose place in the call it has.
+    #[must_use]
+    pub fn sid(&self) -> String {
+        self.perform("sid", json!({})).as_str().unwrap_or_default().to_owned()
+    }
+
     /// Where the page is.
     #[must_use]
     pub fn url(&self) -> String {

@@ -4,6 +4,8 @@ use std::io::Write;
 
 use e2e::{
     caller::{Caller, Microphone},
+    client::Client,
+    kind::Kind,
     proxy::Proxy,
     server::Server,
 };
@@ -81,6 +83,23 @@ fn chromium_hears_itself_from_the_echo_caller() {
     report(&format!("one's own tone after {waited:.0} ms"));
 }
 
+/// Three can be heard without asking; whoever comes then needs a place in another offer.
+#[test]
+fn chromium_hears_five_speakers_at_once() {
+    let server = Server::start();
+    let ann = Caller::open(&server, "room", Microphone::None);
+    ann.join_to_listen("Ann");
+    ann.wait_for_text("#state-words", "Connected");
+    let tones = [500, 700, 900, 1_100, 1_300];
+    let speakers = tones.map(|hz| Client::join(Kind::Go, &server, "room", &format!("go {hz}")));
+    for (speaker, hz) in speakers.iter().zip(tones) {
+        speaker.publish_tone(hz);
+    }
+    for hz in tones {
+        _ = ann.hear(hz);
+    }
+}
+
 #[test]
 fn firefox_and_chromium_hear_each_other_on_the_page() {
     let server = Server::start();
@@ -103,6 +122,7 @@ fn chromium_says_in_words_how_the_call_stands() {
     _ = (bob.hear(ANN_HZ), ann.hear(BOB_HZ));
     ann.wait_for_text("#state-words", "Connected");
     ann.wait_for_no("#notice-banner");
+    let place = ann.sid();
 
     // The call goes on while its signal connection is gone.
     proxy.shut();
@@ -115,6 +135,7 @@ fn chromium_says_in_words_how_the_call_stands() {
     proxy.open();
     ann.wait_for_text("#state-words", "Connected");
     ann.wait_for_no("#notice-banner");
+    assert_eq!(ann.sid(), place, "she resumed, and did not join anew");
     // On the new socket all is as before: what she says there reaches the others.
     ann.press("#mute");
     bob.wait_for(&tile("Ann", "[data-muted='true']"));
@@ -163,6 +184,16 @@ fn chromium_is_used_by_keyboard_alone() {
     assert!(ann.tab_to("#mute"));
     ann.strike(&["Space"]);
     ann.wait_for_text("#mute-words", "Unmute");
+
+    ann.strike(&["KeyD"]);
+    ann.wait_for("#details");
+    ann.strike(&["KeyD"]);
+    ann.wait_for_no("#details");
+    // A browser's own shortcuts, and a key that is held, are no strokes of ours.
+    ann.strike(&["Control+KeyL", "Alt+KeyL"]);
+    ann.hold_key("#mute", "KeyM", 1_200);
+    ann.wait_for_text("#mute-words", "Mute");
+    ann.wait_for_text("#state-words", "Connected");
     ann.strike(&["KeyL"]);
     ann.wait_for_text("#ended-title", "You left the call");
     assert!(ann.tab_to("#ended-again"), "the focus is seen");
