@@ -102,9 +102,9 @@ async fn serve(config: Config, roles: Roles, purpose: Purpose) -> anyhow::Result
     let registry = parts::registry(&config, &mut numbers)?;
     let owner = owner(&config)?;
     let process = Process { config, roles, purpose, data_dir, owner, registry, token };
-    let started = process.start(&mut numbers, &shutdown).await?;
-
     let health = Health::new();
+    let started = process.start(&mut numbers, &health, &shutdown).await?;
+
     health.started();
     let announcing = process.announce(&started, &health)?;
     process.greet(started.sfu.as_ref())?;
@@ -141,6 +141,7 @@ impl Process {
     async fn start(
         &self,
         numbers: &mut metrics::Registry,
+        health: &Health,
         shutdown: &Shutdown,
     ) -> anyhow::Result<Started> {
         let Self { config, roles, owner, registry, token, .. } = self;
@@ -158,7 +159,8 @@ impl Process {
             let local = started.sfu.as_ref().map(Sfu::links);
             let door = recorder::Door { local, token: token.clone() };
             let (database, objects) = (database.clone(), objects.clone());
-            let stores = recorder::Stores { database, objects, registry: registry.clone() };
+            let (registry, health) = (registry.clone(), health.clone());
+            let stores = recorder::Stores { database, objects, registry, health };
             let spool = (data_dir, config.recorder.spool_mib);
             let (owner, stop) = (owner.clone(), shutdown.clone());
             started.recorder = Some(recorder::start(owner, spool, stores, door, numbers, stop)?);

@@ -6,7 +6,7 @@ use anyhow::Context as _;
 use proto::pool::Owner;
 use proto_cluster::{Token, client};
 use recorder_server::{Config, OpenLink, Parts, Recorder};
-use service::{metrics, shutdown::Shutdown};
+use service::{health::Health, metrics, shutdown::Shutdown};
 use storage_database::Database;
 use storage_objects::Objects;
 use storage_registry::Registry;
@@ -35,6 +35,7 @@ pub(crate) struct Stores {
     pub(crate) database: Database,
     pub(crate) objects: Objects,
     pub(crate) registry: Registry,
+    pub(crate) health: Health,
 }
 
 /// Starts taking up recordings.
@@ -56,8 +57,8 @@ pub(crate) fn start(
     let context = format!("the spool {} can't be used", spool.display());
     let spool_bytes_max = spool_mib.saturating_mul(MIB);
     let config = Config { owner, announce: None, spool, spool_bytes_max };
-    let Stores { database, objects, registry: nodes } = stores;
-    let parts = Parts { database, objects, registry: nodes, links };
+    let Stores { database, objects, registry: nodes, health } = stores;
+    let parts = Parts { database, objects, registry: nodes, health, links };
     Recorder::start(config, parts, registry, shutdown).context(context)
 }
 

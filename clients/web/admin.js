@@ -123,6 +123,9 @@ function findings({ nodes, reasons, recordings }) {
     ...recordings
       .filter(({ status }) => status === 'failed')
       .map(({ id, room }) => t('adminRecordingFailed', { id, room })),
+    ...recordings
+      .filter(({ status, failure }) => status !== 'failed' && failure)
+      .map(({ room, failure }) => t('adminRecordingTrouble', { room, why: failure })),
   ];
 }
 

@@ -5,6 +5,7 @@ use std::{
     fs::File,
     io::Write as _,
     process::{Command, Stdio},
+    time::Duration,
 };
 
 use tempfile::NamedTempFile;
@@ -31,6 +32,28 @@ pub enum Heard {
 pub fn hear(file: &[u8], tones: &[u32]) -> Vec<Heard> {
     let sound = decode(file);
     sound.chunks_exact(WINDOW).map(|window| judge(window, tones)).collect()
+}
+
+/// Fails unless opusinfo has nothing to say and ffprobe finds this length.
+#[track_caller]
+pub fn assert_sound(file: &[u8], length: Duration) {
+    let mut source = NamedTempFile::new().expect("a file");
+    source.write_all(file).expect("written");
+    let path = source.path().to_str().expect("a path");
+    let info = Command::new("opusinfo").arg(path).output();
+    let info = info.expect("opusinfo is not on this machine; `cargo xtask setup` installs it");
+    let said = String::from_utf8_lossy(&info.stdout).to_lowercase();
+    let is_silent = info.status.success() && info.stderr.is_empty();
+    assert!(is_silent && !said.contains("warning") && !said.contains("error"), "opusinfo: {said}");
+    let probe = Command::new("ffprobe")
+        .args(["-v", "warning", "-show_entries", "format=duration", "-of", "csv=p=0", path])
+        .output()
+        .expect("FFmpeg is not on this machine; `cargo xtask setup` installs it");
+    let warned = String::from_utf8_lossy(&probe.stderr);
+    assert!(probe.status.success() && warned.is_empty(), "ffprobe: {warned}");
+    let said = String::from_utf8_lossy(&probe.stdout);
+    let found: f64 = said.trim().parse().expect("seconds");
+    assert!((found - length.as_secs_f64()).abs() <= 0.02, "{found} s for {length:?}");
 }
 
 fn decode(file: &[u8]) -> Vec<f32> {

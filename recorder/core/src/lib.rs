@@ -20,6 +20,7 @@ mod stats;
 mod timeline;
 mod track;
 mod waiting;
+pub mod whole;
 
 pub use gap::{Gap, GapReason, Gaps};
 pub use recording::{Output, Recording};

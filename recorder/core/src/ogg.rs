@@ -3,12 +3,14 @@
 //! No packet spans two pages, so a file that ends after any page is whole up to there.
 
 mod crc;
+mod page;
 mod tail;
 
 use bytes::Bytes;
 
 use crate::limits::{PAGE_SAMPLES, SEGMENTS_MAX, SILENT_PAGE_SAMPLES};
 
+pub use page::{granule, packets, page_bytes};
 pub use tail::{LastPage, TAIL_BYTES, last_page};
 
 /// Samples that a player skips: what an Opus encoder delays its first sound by.

@@ -141,6 +141,19 @@ impl Recording {
         }
     }
 
+    /// What was given up can be written again: after what is left of it, or from the next packet.
+    pub fn take_up(&mut self, track: TrackSid, left: Option<Resumed>) {
+        let Some(entry) = self.tracks.get_mut(&track).filter(|entry| entry.is_abandoned) else {
+            return;
+        };
+        self.serials = self.serials.wrapping_add(1);
+        entry.is_abandoned = false;
+        entry.track = match left {
+            Some(left) => Track::resume(left, GapReason::Spool, self.now),
+            None => Track::new(self.serials, self.now),
+        };
+    }
+
     /// Tracks that are being written.
     pub fn live_tracks(&self) -> usize {
         self.tracks.values().filter(|entry| !entry.is_abandoned).count()

@@ -209,3 +209,44 @@ fn players_see_nothing_wrong_in_a_file_whose_writer_died() {
     inspect(&file, last.granule);
     listen(&file, |_| false, |_| false);
 }
+
+#[test]
+fn players_see_nothing_wrong_in_a_file_of_two_recorders() {
+    for (name, channels, application) in [
+        ("voice", Channels::Mono, Application::Voip),
+        ("music", Channels::Stereo, Application::Audio),
+    ] {
+        let folder = tempfile::tempdir().expect("a folder");
+        let packets = all(channels, application);
+        let mut pieces = Vec::new();
+        // The later comes first, as the higher epoch does; 3.5 to 6.2 s are nobody's.
+        for (number, range) in [(2, 310..500), (1, 0..175)] {
+            let piece = folder.path().join(number.to_string());
+            let began = UnixMicros(START + range.start as u64 * 20_000);
+            let samples = record(&packets[range], &piece);
+            let bytes = fs::read(&piece).expect("read");
+            let mut reader = ogg::PacketReader::new(std::io::Cursor::new(bytes));
+            let mut read = Vec::new();
+            while let Some(packet) = reader.read_packet().expect("whole pages") {
+                read.push(Ok::<Bytes, std::io::Error>(packet.data.into()));
+            }
+            let packets = read.into_iter().skip(2);
+            pieces.push(recorder_core::whole::Piece { began, samples, gaps: Vec::new(), packets });
+        }
+        let mut bytes = Vec::new();
+        let channels = match channels {
+            Channels::Mono => recorder_core::ogg::Channels::Mono,
+            Channels::Stereo => recorder_core::ogg::Channels::Stereo,
+        };
+        let summary = recorder_core::whole::join(pieces, (7, channels), |page| {
+            bytes.extend_from_slice(&page);
+            Ok(())
+        });
+        let summary = summary.expect("nothing fails");
+        assert_eq!(summary.samples, 480_000);
+        let file = folder.path().join(name);
+        fs::write(&file, bytes).expect("written");
+        inspect(&file, summary.samples);
+        listen(&file, |window| (35..62).contains(&window), |_| false);
+    }
+}

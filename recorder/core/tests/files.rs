@@ -14,3 +14,5 @@ mod order;
 mod pages;
 #[path = "files/rooms.rs"]
 mod rooms;
+#[path = "files/whole.rs"]
+mod whole;

@@ -8,13 +8,16 @@
 //! # Invariants
 //!
 //! - A track's row is written after its object is stored, and says so only then.
-//! - A spool folder is removed after its recording's row says that it is available.
-//! - Whatever is written to the database carries the epoch of the claim.
+//! - A spool folder is removed after everything in it is stored and written down.
+//! - Whatever is written to the database carries the epoch of the claim. Sound that was written
+//!   down under another is added to it, never lost and never in its place.
 
 mod claims;
 mod config;
+mod joining;
 mod limits;
 mod metrics;
+mod room;
 mod rooms;
 mod rows;
 mod session;
@@ -28,7 +31,7 @@ use proto::{
     link::{LinkFrame, LinkRequest},
     pool::{NodeRecord, Owner},
 };
-use service::{metrics::Registry as MetricsRegistry, shutdown::Shutdown};
+use service::{health::Health, metrics::Registry as MetricsRegistry, shutdown::Shutdown};
 use storage_database::Database;
 use storage_objects::Objects;
 use storage_registry::Registry;
@@ -53,6 +56,8 @@ pub struct Parts {
     pub database: Database,
     pub objects: Objects,
     pub registry: Registry,
+    /// Where it says that it can't take more.
+    pub health: Health,
     /// Whoever composes the process connects these.
     pub links: mpsc::Sender<OpenLink>,
 }
@@ -88,6 +93,7 @@ impl Recorder {
     ) -> io::Result<Self> {
         fs::create_dir_all(&config.spool)?;
         let usage = Usage::new(config.spool_bytes_max);
+        joining::clear(&config.spool)?;
         for folder in fs::read_dir(&config.spool)? {
             let path = folder?.path();
             if path.is_dir() {

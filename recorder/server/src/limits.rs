@@ -40,5 +40,20 @@ pub(crate) const RETRY_MAX: Duration = Duration::from_secs(15);
 pub(crate) const UPLOADS_WAITING_MAX: usize = 4_096;
 /// Longest line of a track's journal.
 pub(crate) const JOURNAL_BYTES_MAX: u64 = 8 * 1024 * 1024;
-/// Between two tries to learn whether a folder in the spool is needed.
-pub(crate) const SWEEP_INTERVAL: Duration = Duration::from_secs(30);
+/// Between two looks for folders in the spool and pieces in the store that nobody works on.
+pub(crate) const SWEEP_INTERVAL: Duration = Duration::from_secs(10);
+/// Tries to put a track together before others get their turn.
+pub(crate) const JOIN_TRIES: u32 = 5;
+/// Tracks put together one after the other before another look around.
+pub(crate) const JOINED_AT_ONCE_MAX: u32 = 100;
+/// How long an object stays that nothing points to any more: whoever has a signed URL may still
+/// be reading it, and whoever makes one takes less than this.
+pub(crate) const UNUSED_KEPT: Duration = Duration::from_secs(3_600);
+/// A spool that was full has room again once this fraction of it is free.
+pub(crate) const SPOOL_ROOM_DIVISOR: u64 = 16;
+/// Between two looks whether a full spool has room again.
+pub(crate) const SPOOL_LOOK_INTERVAL: Duration = Duration::from_millis(500);
+/// What a look writes: as much as a few tracks need for their next pages.
+pub(crate) const SPOOL_PROBE_BYTES: usize = 64 * 1024;
+/// Between two words on how far a recording is. Each is one row that is written anyway.
+pub(crate) const PROGRESS_INTERVAL: Duration = Duration::from_secs(3);

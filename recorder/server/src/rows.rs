@@ -3,12 +3,14 @@
 use std::sync::{Arc, OnceLock};
 
 use proto::{
-    ids::{Epoch, RoomName},
+    ids::{Epoch, NodeId, RoomName, TrackSid},
     link::UnixMicros,
 };
+use recorder_core::Gaps;
 use service::clock::unix_micros;
 use storage_database::{
-    DatabaseError, Gap, RecordingId, RecordingJob, RecordingStatus, Renewal, TrackRow,
+    DatabaseError, Gap, Kept, Progress, RecordingId, RecordingJob, RecordingStatus, Renewal,
+    TrackFile, TrackRow,
 };
 use storage_objects::{Key, Sha256};
 use tracing::{error, warn};
@@ -30,6 +32,8 @@ pub(crate) struct Job {
     pub(crate) is_over: bool,
     /// An earlier life has said so.
     pub(crate) is_finalizing: bool,
+    /// Nobody else worked on it since an earlier life of this node did.
+    pub(crate) is_continued: bool,
     /// When listening began, by the clock of the room's owner: what tracks' starts count from.
     pub(crate) started: Arc<OnceLock<UnixMicros>>,
 }
@@ -46,13 +50,15 @@ pub(crate) enum Answer {
     Impossible,
 }
 
-impl From<RecordingJob> for Job {
-    fn from(job: RecordingJob) -> Self {
+impl Job {
+    fn new(job: RecordingJob, node: &NodeId) -> Self {
         let is_finalizing = job.status != RecordingStatus::Recording;
         let is_over = job.stop_requested || is_finalizing;
         let started = job.started_at.map(OnceLock::from).unwrap_or_default();
         let started = Arc::new(started);
-        Self { id: job.id, room: job.room, epoch: job.epoch, is_over, is_finalizing, started }
+        let is_continued = job.previous.is_none_or(|previous| previous.node == *node);
+        let (id, room, epoch) = (job.id, job.room, job.epoch);
+        Self { id, room, epoch, is_over, is_finalizing, is_continued, started }
     }
 }
 
@@ -61,7 +67,7 @@ pub(crate) async fn claim(shared: &Shared) -> Option<Job> {
     let now = unix_micros();
     let until = lease_from(now);
     match shared.parts.database.claim_recording(&shared.owner, now, until).await {
-        Ok(job) => job.map(Job::from),
+        Ok(job) => job.map(|job| Job::new(job, &shared.owner.node)),
         Err(error) if error.is_unavailable() => None,
         Err(error) => {
             error!(%error, "the database could not be asked for recordings");
@@ -71,9 +77,14 @@ pub(crate) async fn claim(shared: &Shared) -> Option<Job> {
 }
 
 /// Keeps the recording ours; `None` when the database doesn't answer.
-pub(crate) async fn renew(shared: &Shared, job: &Job) -> Option<Standing> {
+pub(crate) async fn renew(
+    shared: &Shared,
+    job: &Job,
+    progress: Option<&Progress>,
+) -> Option<Standing> {
     let until = lease_from(unix_micros());
-    match shared.parts.database.renew_recording(job.id, job.epoch, until).await {
+    let database = &shared.parts.database;
+    match database.renew_recording(job.id, job.epoch, until, progress).await {
         Ok(Renewal::Held { stop_requested: false }) => Some(Standing::Held),
         Ok(Renewal::Held { stop_requested: true }) => Some(Standing::Stopped),
         Ok(Renewal::Lost) => Some(Standing::Taken),
@@ -115,59 +126,90 @@ pub(crate) async fn fail(shared: &Shared, job: &Job, reason: &str) -> Answer {
     answer(shared.parts.database.fail_recording(job.id, job.epoch, reason).await)
 }
 
-/// Whether a recording is available with all of these tracks; `None` when nobody knows.
-pub(crate) async fn is_available(
-    shared: &Shared,
-    id: RecordingId,
-    tracks: &[FinishedTrack],
-) -> Option<bool> {
-    let recording = shared.parts.database.recording(id).await.ok()?;
-    Some(recording.is_some_and(|one| {
-        one.status == RecordingStatus::Available
-            && tracks.iter().all(|track| {
-                one.tracks.iter().any(|row| row.sid == track.sid && row.bytes == track.bytes)
-            })
-    }))
+/// Who is to bring what the spool has of a recording to the store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Bringer {
+    /// Whoever works on it, which is going to be this node.
+    Session,
+    /// It is another's, or over: what lies here is added.
+    Leftovers,
+    /// There is no such recording.
+    Nobody,
 }
 
-/// Writes down where a track is stored.
-pub(crate) async fn put_track(
+/// Whose a recording is that has a folder in the spool; `None` when nobody knows.
+pub(crate) async fn bringer(shared: &Shared, id: RecordingId) -> Option<Bringer> {
+    let Some(found) = shared.parts.database.recording(id).await.ok()? else {
+        return Some(Bringer::Nobody);
+    };
+    let is_over = match found.status {
+        RecordingStatus::Recording | RecordingStatus::Finalizing => false,
+        RecordingStatus::Available | RecordingStatus::Failed => true,
+    };
+    let is_ours = found.recorder.is_none_or(|owner| owner.node == shared.owner.node);
+    Some(if is_ours && !is_over { Bringer::Session } else { Bringer::Leftovers })
+}
+
+/// Writes down where a track's file is stored. Says whether it waits to be put together with
+/// another.
+pub(crate) async fn keep_track(
     shared: &Shared,
-    job: &Job,
+    id: RecordingId,
     track: &FinishedTrack,
     key: &Key,
     sum: Sha256,
-) -> Answer {
-    let Some(row) = row(job, track, key, sum) else {
+) -> Result<bool, Answer> {
+    let Some(row) = row(track, key, sum) else {
         error!(track = %track.sid, "a track's journal names nobody");
-        return Answer::Impossible;
+        return Err(Answer::Impossible);
     };
-    answer(shared.parts.database.put_track(job.id, job.epoch, &row).await)
+    match shared.parts.database.keep_track(id, &row).await {
+        Ok(Kept::Whole) => Ok(false),
+        Ok(Kept::Waits) => Ok(true),
+        Ok(Kept::Refused) => Err(Answer::Refused),
+        Err(error) => Err(answer(Err(error))),
+    }
 }
 
-fn row(job: &Job, track: &FinishedTrack, key: &Key, sum: Sha256) -> Option<TrackRow> {
-    let started = job.started.get().copied().unwrap_or(track.about.began());
-    let start = track.about.began().0.saturating_sub(started.0);
-    let gaps = track.gaps.listed().iter().map(|gap| Gap {
-        start_ms: gap.start_ms(),
-        duration_ms: gap.duration_ms(),
-        reason: gap.reason.as_str().to_owned(),
-    });
+/// Whether an earlier life has brought this file; `None` when nobody knows.
+pub(crate) async fn is_kept(
+    shared: &Shared,
+    id: RecordingId,
+    sid: TrackSid,
+    epoch: Epoch,
+) -> Option<bool> {
+    shared.parts.database.has_piece(id, sid, epoch).await.ok()
+}
+
+fn row(track: &FinishedTrack, key: &Key, sum: Sha256) -> Option<TrackRow> {
     Some(TrackRow {
         sid: track.sid,
         participant: track.about.participant.parse().ok()?,
         identity: track.about.identity.parse().ok()?,
         name: track.about.name.clone(),
-        start_ms: start / 1_000,
-        duration_ms: track.samples / SAMPLES_PER_MS,
-        bytes: track.bytes,
-        sha256: sum.to_bytes(),
-        object: key.as_str().to_owned(),
-        gaps: gaps.collect(),
+        file: TrackFile {
+            epoch: track.about.epoch(),
+            began: track.about.began(),
+            duration_ms: track.samples / SAMPLES_PER_MS,
+            bytes: track.bytes,
+            sha256: sum.to_bytes(),
+            object: key.as_str().to_owned(),
+            gaps: gaps_of(&track.gaps),
+        },
     })
 }
 
-fn answer(said: Result<bool, DatabaseError>) -> Answer {
+/// Gaps as rows have them.
+pub(crate) fn gaps_of(gaps: &Gaps) -> Vec<Gap> {
+    let gaps = gaps.listed().iter().map(|gap| Gap {
+        start_ms: gap.start_ms(),
+        duration_ms: gap.duration_ms(),
+        reason: gap.reason.as_str().to_owned(),
+    });
+    gaps.collect()
+}
+
+pub(crate) fn answer(said: Result<bool, DatabaseError>) -> Answer {
     match said {
         Ok(true) => Answer::Done,
         Ok(false) => Answer::Refused,

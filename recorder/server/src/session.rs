@@ -22,8 +22,8 @@ use tracing::{debug, error, info, warn};
 use crate::{
     OpenLink, Shared,
     limits::{
-        FRAMES_MAX, LINK_ANSWER_MAX, LINK_RETRY, RETRY_FIRST, ROOM_ABSENT_MAX, WRITE_INTERVAL,
-        WRITES_MAX,
+        FRAMES_MAX, LINK_ANSWER_MAX, LINK_RETRY, PROGRESS_INTERVAL, RETRY_FIRST, ROOM_ABSENT_MAX,
+        WRITE_INTERVAL, WRITES_MAX,
     },
     rooms,
     rows::Job,
@@ -78,7 +78,7 @@ pub(crate) async fn run(shared: Arc<Shared>, job: Job) {
 impl Session {
     async fn open(shared: Arc<Shared>, job: Job) -> std::io::Result<Self> {
         let folder = shared.config.spool.join(job.id.to_string());
-        let (writer, earlier) = Writer::open(folder, Arc::clone(&shared)).await?;
+        let (writer, earlier) = Writer::open(folder, &job, Arc::clone(&shared)).await?;
         let lease = Lease::keep(Arc::clone(&shared), &job);
         let mut uploads = Uploads::start(Arc::clone(&shared), job.clone());
         let clock = OwnerClock::new(unix_time(), now());
@@ -109,7 +109,12 @@ impl Session {
                 // The lease isn't given back: another node doesn't have what is in the spool here.
                 info!("the recording waits for the next start");
             }
-            Over::Taken => warn!("another recorder has this recording; its spool is kept"),
+            Over::Taken => {
+                warn!("another recorder has this recording; what is here is added to it");
+                self.drain(usize::MAX).await;
+                self.writer.sync().await;
+                self.uploads.abandon();
+            }
         }
     }
 
@@ -172,6 +177,8 @@ impl Session {
             Ok(Some(first)) => self.take(first),
             Ok(None) | Err(_) => return Left::Cut,
         }
+        let mut telling = interval(PROGRESS_INTERVAL);
+        telling.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut tick = interval(WRITE_INTERVAL);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let shutdown = self.shared.shutdown.clone();
@@ -184,6 +191,13 @@ impl Session {
                     self.drain(WRITES_MAX).await;
                     if let Some(over) = self.over() {
                         return Left::Over(over);
+                    }
+                }
+                _ = telling.tick() => {
+                    self.lease.tell(self.writer.progress());
+                    for (track, left) in self.writer.reopen().await {
+                        info!(%track, "there is room for a track again");
+                        self.recording.take_up(track, left);
                     }
                 }
                 frame = frames.recv() => match frame {
@@ -245,7 +259,7 @@ impl Session {
                 break;
             }
             if self.lease.is_taken() || self.shared.shutdown.is_requested() {
-                return;
+                return self.uploads.abandon();
             }
             // The disk is full: what others store makes room.
             sleep(RETRY_FIRST).await;

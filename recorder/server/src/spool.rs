@@ -5,25 +5,27 @@
 //! wherever their writer died. All calls block; they run on threads that may.
 
 mod journal;
+mod packets;
 mod track;
 mod usage;
 
 use std::{
-    collections::BTreeMap,
-    fs, io,
+    collections::{BTreeMap, BTreeSet},
+    fs, io, mem,
     path::{Path, PathBuf},
 };
 
 use bytes::Bytes;
 use proto::{
-    ids::TrackSid,
+    ids::{Epoch, TrackSid},
     link::{LinkTrack, UnixMicros},
 };
 use recorder_core::{Begun, Gap, Resumed, Summary};
 
 pub(crate) use journal::About;
+pub(crate) use packets::Packets;
 pub(crate) use recorder_core::opus::SAMPLES_PER_MS;
-pub(crate) use track::FinishedTrack;
+pub(crate) use track::{FinishedTrack, TrackProgress, hex};
 use track::{Found, TrackFiles};
 pub(crate) use usage::Usage;
 
@@ -59,9 +61,13 @@ pub(crate) struct Written {
 #[derive(Debug)]
 pub(crate) struct Spool {
     folder: PathBuf,
+    /// Under which new files begin.
+    epoch: Epoch,
     tracks: BTreeMap<TrackSid, TrackFiles>,
     /// Tracks whose writing failed, whole up to there.
     broken: BTreeMap<TrackSid, TrackFiles>,
+    /// Tracks whose files could not be made.
+    unbegun: BTreeSet<TrackSid>,
     usage: Usage,
 }
 
@@ -76,12 +82,14 @@ pub(crate) struct Earlier {
 
 impl Spool {
     /// Opens a recording's folder, which may hold what an earlier life left.
-    pub(crate) fn open(folder: &Path, usage: Usage) -> io::Result<(Self, Earlier)> {
+    pub(crate) fn open(folder: &Path, epoch: Epoch, usage: Usage) -> io::Result<(Self, Earlier)> {
         fs::create_dir_all(folder)?;
         let mut spool = Self {
             folder: folder.to_owned(),
+            epoch,
             tracks: BTreeMap::new(),
             broken: BTreeMap::new(),
+            unbegun: BTreeSet::new(),
             usage,
         };
         let mut earlier = Earlier::default();
@@ -89,12 +97,40 @@ impl Spool {
             match found {
                 Found::Finished(track) => earlier.finished.push(track),
                 Found::Open { sid, files, left } => {
-                    spool.tracks.insert(sid, files);
-                    earlier.open.insert(sid, left);
+                    let is_older =
+                        spool.tracks.get(&sid).is_some_and(|other| files.epoch() < other.epoch());
+                    let older = if is_older {
+                        Some(files)
+                    } else {
+                        earlier.open.insert(sid, left);
+                        spool.tracks.insert(sid, files)
+                    };
+                    // Only the newest of a track's files may go on.
+                    if let Some(mut older) = older {
+                        earlier.finished.extend(older.seal(None, &spool.usage)?);
+                    }
                 }
             }
         }
         Ok((spool, earlier))
+    }
+
+    /// Ends what an earlier life left open, for nobody goes on with it.
+    pub(crate) fn seal_earlier(&mut self, earlier: &mut Earlier) -> io::Result<()> {
+        while let Some((sid, _)) = earlier.open.first_key_value() {
+            let sid = *sid;
+            if let Some(files) = self.tracks.get_mut(&sid) {
+                earlier.finished.extend(files.seal(None, &self.usage)?);
+            }
+            self.tracks.remove(&sid);
+            earlier.open.remove(&sid);
+        }
+        Ok(())
+    }
+
+    /// How far the files are that are being written.
+    pub(crate) fn progress(&self) -> Vec<TrackProgress> {
+        self.tracks.values().chain(self.broken.values()).map(TrackFiles::progress).collect()
     }
 
     /// Appends everything, track by track in order. A track that fails leaves the others alone.
@@ -102,15 +138,19 @@ impl Spool {
         let mut written = Written::default();
         for entry in entries {
             let sid = entry.track();
-            if self.broken.contains_key(&sid) {
+            if self.broken.contains_key(&sid) || self.unbegun.contains(&sid) {
                 continue;
             }
             match self.write_one(entry) {
                 Ok(finished) => written.finished.extend(finished),
                 Err(error) => {
-                    if let Some(mut files) = self.tracks.remove(&sid) {
-                        files.take_back();
-                        self.broken.insert(sid, files);
+                    self.usage.refused();
+                    match self.tracks.remove(&sid) {
+                        Some(mut files) => {
+                            files.take_back();
+                            self.broken.insert(sid, files);
+                        }
+                        None => _ = self.unbegun.insert(sid),
                     }
                     written.failed.push((sid, error));
                 }
@@ -122,7 +162,10 @@ impl Spool {
     fn write_one(&mut self, entry: Entry) -> io::Result<Option<FinishedTrack>> {
         match entry {
             Entry::Begun { about, begun } => {
-                let files = TrackFiles::create(&self.folder, &about, begun, &self.usage)?;
+                let files = {
+                    let epoch = self.epoch;
+                    TrackFiles::create(&self.folder, &about, begun, epoch, &self.usage)?
+                };
                 self.tracks.insert(about.sid, files);
             }
             Entry::Page { track, page } => {
@@ -154,11 +197,30 @@ impl Spool {
             }
         }
         for (sid, _) in &failed {
+            self.usage.refused();
             if let Some(files) = self.tracks.remove(sid) {
                 self.broken.insert(*sid, files);
             }
         }
         failed
+    }
+
+    /// Opens again what could not be written, each where its file ends. A track that couldn't even
+    /// begin has none.
+    pub(crate) fn reopen(&mut self) -> BTreeMap<TrackSid, Option<Resumed>> {
+        let mut reopened = BTreeMap::new();
+        for (sid, mut files) in mem::take(&mut self.broken) {
+            match files.reopen() {
+                Ok(left) => {
+                    reopened.insert(sid, Some(left));
+                    self.tracks.insert(sid, files);
+                }
+                Err(_) => _ = self.broken.insert(sid, files),
+            }
+        }
+        let unbegun = mem::take(&mut self.unbegun).into_iter().map(|sid| (sid, None));
+        reopened.extend(unbegun);
+        reopened
     }
 
     /// Ends a track's file after its last whole page. Where it broke, `until` says how long the

@@ -1,71 +1,99 @@
-//! Folders that an earlier life left in the spool after their recording was available.
+//! What lies in the spool and nobody works on, and what is to be tidied up in the store.
 //!
-//! What is not in the recording's row stays, whoever made that row: it is somebody's voice.
+//! A folder is left behind by a node that died and whose recording another took over. Its sound is
+//! brought to the store all the same, and added to what the other recorded.
 
 use std::{fs, io, path::PathBuf};
 
+use proto::{ids::Epoch, link::UnixMicros};
+use service::clock::unix_micros;
 use storage_database::RecordingId;
 use tokio::{task::spawn_blocking, time::sleep};
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 
 use crate::{
-    Shared,
-    limits::SWEEP_INTERVAL,
-    rows,
-    spool::{self, Spool, Usage},
+    Shared, joining,
+    limits::{JOINED_AT_ONCE_MAX, SWEEP_INTERVAL, UNUSED_KEPT},
+    rows::{self, Bringer},
+    spool::{FinishedTrack, Spool},
+    uploads::{self, Stored},
 };
 
-/// Looks at every folder there is, once, for as long as the database doesn't answer.
-pub(crate) async fn run(shared: Shared) {
-    let path = shared.config.spool.clone();
-    let listed = spawn_blocking(move || folders(path)).await.map_err(io::Error::other).flatten();
-    let mut folders = match listed {
-        Ok(folders) => folders,
-        Err(error) => return warn!(%error, "the spool can't be read"),
-    };
-    while !folders.is_empty() {
-        let mut unknown = Vec::new();
-        for (id, folder) in folders {
-            match is_available(&shared, id, folder.clone()).await {
-                Some(true) => {
-                    let usage = shared.usage.clone();
-                    let removing = spawn_blocking(move || spool::remove(&folder, &usage));
-                    if removing.await.is_ok_and(|removed| removed.is_ok()) {
-                        info!(recording = %id, "a stored recording left the spool");
-                    }
-                }
-                Some(false) => {}
-                None => unknown.push((id, folder)),
-            }
+/// Looks after the store: puts together what waits, removes what is unused. Runs until it is
+/// dropped.
+pub(crate) async fn tidy(shared: Shared) {
+    loop {
+        let waiting = shared.parts.database.tracks_in_pieces(JOINED_AT_ONCE_MAX).await;
+        for (id, sid) in waiting.unwrap_or_default() {
+            joining::join(&shared, id, sid).await;
         }
-        folders = unknown;
+        remove_unused(&shared).await;
         sleep(SWEEP_INTERVAL).await;
     }
 }
 
-/// Whether all of a folder is stored; `None` while nobody knows.
-async fn is_available(shared: &Shared, id: RecordingId, folder: PathBuf) -> Option<bool> {
-    // Only a recording that is over may be touched.
-    if !rows::is_available(shared, id, &[]).await? {
-        return Some(false);
+async fn remove_unused(shared: &Shared) {
+    let kept = u64::try_from(UNUSED_KEPT.as_micros()).unwrap_or(u64::MAX);
+    let before = UnixMicros(unix_micros().0.saturating_sub(kept));
+    let doomed = shared.parts.database.doomed_objects(before).await.unwrap_or_default();
+    for object in doomed {
+        let Ok(key) = object.parse() else { continue };
+        if let Err(error) = shared.parts.objects.delete(&key).await {
+            return debug!(%error, "an object that is unused could not be removed");
+        }
+        // Told again next time, if this isn't heard.
+        let _ = shared.parts.database.forget_object(&object).await;
     }
-    let opened = spawn_blocking(move || Spool::open(&folder, Usage::new(u64::MAX))).await;
-    let Ok(Ok((_, earlier))) = opened else { return Some(false) };
-    if !earlier.open.is_empty() {
-        return Some(false);
-    }
-    rows::is_available(shared, id, &earlier.finished).await
 }
 
-fn folders(spool: PathBuf) -> io::Result<Vec<(RecordingId, PathBuf)>> {
+/// The folders in the spool.
+pub(crate) async fn folders(shared: &Shared) -> Vec<(RecordingId, PathBuf)> {
+    let path = shared.config.spool.clone();
+    let listed = spawn_blocking(move || list(path)).await.map_err(io::Error::other).flatten();
+    listed.unwrap_or_else(|error| {
+        warn!(%error, "the spool can't be read");
+        Vec::new()
+    })
+}
+
+fn list(spool: PathBuf) -> io::Result<Vec<(RecordingId, PathBuf)>> {
     let mut folders = Vec::new();
     for folder in fs::read_dir(spool)? {
         let path = folder?.path();
         let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
         match name.parse() {
             Ok(id) => folders.push((id, path)),
-            Err(_) => warn!(path = %path.display(), "something else lies in the spool"),
+            Err(_) if name.starts_with('.') => {}
+            Err(_) => debug!(path = %path.display(), "something else lies in the spool"),
         }
     }
     Ok(folders)
+}
+
+/// Brings a folder's sound to the store, unless that is for a session to do.
+pub(crate) async fn bring(shared: &Shared, id: RecordingId, folder: PathBuf) {
+    if rows::bringer(shared, id).await != Some(Bringer::Leftovers) {
+        return;
+    }
+    let (path, usage) = (folder.clone(), shared.usage.clone());
+    let sealed = spawn_blocking(move || -> io::Result<Vec<FinishedTrack>> {
+        let (mut spool, mut earlier) = Spool::open(&path, Epoch(0), usage)?;
+        spool.seal_earlier(&mut earlier)?;
+        Ok(earlier.finished)
+    });
+    let tracks = match sealed.await.map_err(io::Error::other).flatten() {
+        Ok(tracks) => tracks,
+        Err(error) => return warn!(recording = %id, %error, "leftovers can't be read"),
+    };
+    info!(recording = %id, tracks = tracks.len(), "leftovers of a recording are brought");
+    for track in &tracks {
+        let stored = tokio::select! {
+            stored = uploads::store(shared, id, track) => stored,
+            () = shared.shutdown.requested() => return,
+        };
+        if stored != Stored::All {
+            return;
+        }
+    }
+    uploads::remove(folder, shared).await;
 }

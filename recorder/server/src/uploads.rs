@@ -10,7 +10,7 @@ use std::{
 
 use proto::link::UnixMicros;
 use service::clock::now;
-use storage_database::RecordingStatus;
+use storage_database::{RecordingId, RecordingStatus};
 use storage_objects::{Hasher, Key, PutError, Sha256};
 use tokio::{
     sync::mpsc,
@@ -20,12 +20,12 @@ use tokio::{
 use tracing::{error, info, warn};
 
 use crate::{
-    Shared,
+    Shared, joining,
     limits::{RETRY_FIRST, RETRY_MAX, UPLOADS_WAITING_MAX},
     metrics::Outcome,
     rows::{self, Answer, Job},
     session::Lease,
-    spool::{self, FinishedTrack},
+    spool::{self, FinishedTrack, hex},
 };
 
 /// What a file of ours is.
@@ -42,13 +42,13 @@ pub(crate) struct Uploads {
     refused: usize,
 }
 
-/// What came of a recording's uploads.
+/// What came of bringing files to the store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Stored {
+pub(crate) enum Stored {
     All,
     /// Something is missing, and trying again won't help.
     Lost,
-    /// The recording is another recorder's.
+    /// The recording is another recorder's, or isn't there.
     Taken,
 }
 
@@ -64,6 +64,11 @@ impl Uploads {
             error!("a finished track found no place in the queue");
             self.refused += 1;
         }
+    }
+
+    /// Leaves what isn't stored to whoever looks after leftovers.
+    pub(crate) fn abandon(self) {
+        self.storing.abort();
     }
 
     /// Waits until everything is stored, says so in the recording's row, and empties the spool.
@@ -101,7 +106,8 @@ impl Uploads {
     }
 }
 
-async fn remove(folder: PathBuf, shared: &Shared) {
+/// Removes a folder from the spool.
+pub(crate) async fn remove(folder: PathBuf, shared: &Shared) {
     let usage = shared.usage.clone();
     let removed = spawn_blocking(move || spool::remove(&folder, &usage)).await;
     if let Err(error) = removed.map_err(io::Error::other).flatten() {
@@ -136,60 +142,99 @@ async fn store_all(
 ) -> Stored {
     let mut result = Stored::All;
     while let Some((track, ended)) = tracks.recv().await {
-        match store(&shared, &job, &track).await {
+        match store(&shared, job.id, &track).await {
             Stored::All => {
-                shared.metrics.count_upload(Outcome::Stored);
-                shared.metrics.observe_upload_age(now().saturating_duration_since(ended));
+                shared.metrics.observe_upload_age(now().saturating_duration_since(ended))
             }
-            Stored::Lost => {
-                shared.metrics.count_upload(Outcome::Lost);
-                result = Stored::Lost;
-            }
+            Stored::Lost => result = Stored::Lost,
             Stored::Taken => return Stored::Taken,
         }
     }
     result
 }
 
-async fn store(shared: &Shared, job: &Job, track: &FinishedTrack) -> Stored {
-    let Some(key) = key_of(job, track) else {
-        error!("a recording's id is no part of a key");
-        return Stored::Lost;
+/// Brings one file to the store and its row, for as long as that takes. May be done again.
+pub(crate) async fn store(shared: &Shared, id: RecordingId, track: &FinishedTrack) -> Stored {
+    let stored = match bring(shared, id, track).await {
+        Ok(false) => Stored::All,
+        Ok(true) => {
+            joining::join(shared, id, track.sid).await;
+            Stored::All
+        }
+        Err(stored) => stored,
     };
-    let Some(sum) = sum_of(&track.path).await else { return Stored::Lost };
+    match stored {
+        Stored::All => shared.metrics.count_upload(Outcome::Stored),
+        Stored::Lost => shared.metrics.count_upload(Outcome::Lost),
+        Stored::Taken => {}
+    }
+    stored
+}
+
+/// Stores a file; says whether it waits to be put together with another.
+async fn bring(shared: &Shared, id: RecordingId, track: &FinishedTrack) -> Result<bool, Stored> {
+    if track.was_there && is_kept(shared, id, track).await {
+        // Its object may be gone already, for the track's file holds it.
+        return Ok(true);
+    }
+    let Some(key) = key_of(id, track) else {
+        error!("a recording's id is no part of a key");
+        return Err(Stored::Lost);
+    };
+    let Some(sum) = sum_of(&track.path).await else { return Err(Stored::Lost) };
+    put(shared, &key, &track.path, sum).await?;
     let mut pause = Pause::default();
     loop {
-        match shared.parts.objects.put_file(&key, &track.path, CONTENT_TYPE, sum).await {
-            Ok(()) => break,
+        match rows::keep_track(shared, id, track, &key, sum).await {
+            Ok(waits) => return Ok(waits),
+            Err(Answer::Later) => sleep(pause.next()).await,
+            Err(Answer::Refused) => return Err(Stored::Taken),
+            Err(Answer::Done | Answer::Impossible) => return Err(Stored::Lost),
+        }
+    }
+}
+
+async fn is_kept(shared: &Shared, id: RecordingId, track: &FinishedTrack) -> bool {
+    let mut pause = Pause::default();
+    loop {
+        match rows::is_kept(shared, id, track.sid, track.about.epoch()).await {
+            Some(is_kept) => return is_kept,
+            None => sleep(pause.next()).await,
+        }
+    }
+}
+
+/// Stores a file under a key, for as long as that takes.
+pub(crate) async fn put(
+    shared: &Shared,
+    key: &Key,
+    path: &Path,
+    sum: Sha256,
+) -> Result<(), Stored> {
+    let mut pause = Pause::default();
+    loop {
+        match shared.parts.objects.put_file(key, path, CONTENT_TYPE, sum).await {
+            Ok(()) => return Ok(()),
             Err(PutError::Store(error)) => {
                 shared.metrics.count_upload(Outcome::Retried);
                 warn!(%error, "a track isn't stored yet; it is tried again");
             }
             Err(error @ (PutError::Taken | PutError::Mismatch | PutError::Source(_))) => {
                 error!(%error, key = key.as_str(), "a track can't be stored; its file is kept");
-                return Stored::Lost;
+                return Err(Stored::Lost);
             }
         }
         sleep(pause.next()).await;
     }
-    let mut pause = Pause::default();
-    loop {
-        match rows::put_track(shared, job, track, &key, sum).await {
-            Answer::Done => return Stored::All,
-            Answer::Refused => return Stored::Taken,
-            Answer::Impossible => return Stored::Lost,
-            Answer::Later => sleep(pause.next()).await,
-        }
-    }
 }
 
-/// Where a track is stored. Servers make it of nothing that a client chose.
-fn key_of(job: &Job, track: &FinishedTrack) -> Option<Key> {
-    let file = track.path.file_name()?.to_str()?;
-    format!("rec/{}/{}/{file}", job.id, job.epoch).parse().ok()
+/// Where a file is stored. Servers make it of nothing that a client chose.
+fn key_of(id: RecordingId, track: &FinishedTrack) -> Option<Key> {
+    format!("rec/{id}/{}/{}.ogg", track.about.epoch, hex(track.sid)).parse().ok()
 }
 
-async fn sum_of(path: &Path) -> Option<Sha256> {
+/// Sums a file of ours.
+pub(crate) async fn sum_of(path: &Path) -> Option<Sha256> {
     let path = path.to_owned();
     let summed = spawn_blocking(move || sum(&path)).await.map_err(io::Error::other).flatten();
     match summed {
@@ -201,7 +246,8 @@ async fn sum_of(path: &Path) -> Option<Sha256> {
     }
 }
 
-fn sum(path: &Path) -> io::Result<Sha256> {
+/// The same, which blocks.
+pub(crate) fn sum(path: &Path) -> io::Result<Sha256> {
     let mut file = File::open(path)?;
     let mut hasher = Hasher::new();
     let mut buffer = vec![0; 256 * 1024];
@@ -216,7 +262,7 @@ fn sum(path: &Path) -> io::Result<Sha256> {
 
 /// Waits longer each time, up to a bound.
 #[derive(Debug)]
-struct Pause(Duration);
+pub(crate) struct Pause(Duration);
 
 impl Default for Pause {
     fn default() -> Self {
@@ -225,7 +271,7 @@ impl Default for Pause {
 }
 
 impl Pause {
-    fn next(&mut self) -> Duration {
+    pub(crate) fn next(&mut self) -> Duration {
         let pause = self.0;
         self.0 = (pause * 2).min(RETRY_MAX);
         pause

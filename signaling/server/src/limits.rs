@@ -179,6 +179,10 @@ pub(crate) const NOTES_SWEPT: u32 = 100;
 pub(crate) const RECORDINGS_LISTED: u32 = 50;
 pub(crate) const RECORDINGS_LISTED_MAX: u32 = 100;
 
+/// How long whoever asks for a recording waits for a recorder to be listed: two heartbeats and two
+/// listings.
+pub(crate) const RECORDER_WAIT: Duration = Duration::from_secs(2);
+
 // Stopping.
 
 /// For `leave` messages to reach their clients. All of stopping takes less than two seconds.

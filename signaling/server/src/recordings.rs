@@ -15,7 +15,10 @@ use axum::{
     http::{HeaderMap, HeaderValue, Method, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use proto::{ids::RoomName, pool::Role};
+use proto::{
+    ids::RoomName,
+    pool::{NodeState, Role},
+};
 use serde::Deserialize;
 use serde_json::json;
 use service::{clock, random};
@@ -23,6 +26,7 @@ use storage_database::{
     DatabaseError, NewRecording, Recording, RecordingCreation, RecordingId, TrackRow,
 };
 use storage_objects::SignGet;
+use tokio::time::timeout_at;
 use tracing::{debug, warn};
 
 use self::rights::Caller;
@@ -30,7 +34,7 @@ use crate::{
     api::Api,
     app::App,
     idempotency,
-    limits::{RECORDINGS_LISTED, RECORDINGS_LISTED_MAX, SIGNED_URL_LIFE},
+    limits::{RECORDER_WAIT, RECORDINGS_LISTED, RECORDINGS_LISTED_MAX, SIGNED_URL_LIFE},
     problem::Problem,
 };
 
@@ -62,6 +66,11 @@ const RUNNING: Problem = Problem::new(
 const NO_RECORDER: Problem = Problem::new(
     StatusCode::SERVICE_UNAVAILABLE,
     "No recorder is running. Start one with `adda serve --role recorder`, then try again.",
+);
+
+const NO_ROOM: Problem = Problem::new(
+    StatusCode::SERVICE_UNAVAILABLE,
+    "No recorder can take more now: its `/readyz` says why. Make room on its disk, then try again.",
 );
 
 const NO_RECORDING: Problem = Problem::new(StatusCode::NOT_FOUND, "There is no such recording.");
@@ -113,10 +122,7 @@ async fn create(
         false => serde_json::from_slice(&body).map_err(|_| BAD_WISH)?,
     };
     app.owners.find(&room).await?.ok_or(EMPTY_ROOM)?;
-    let nodes = app.owners.hub.records().await.map_err(|_| Problem::busy())?;
-    if !nodes.iter().any(|node| node.roles.contains(&Role::Recorder)) {
-        return Err(NO_RECORDER);
-    }
+    check_recorders(&app).await?;
     let at = clock::unix_micros();
     let id = RecordingId::new(at, random::bits().map_err(|_| Problem::busy())?);
     let requested_by = caller.identity().clone();
@@ -134,6 +140,23 @@ async fn create(
             Ok((StatusCode::OK, location(running.id)?, Json(view::of(&running))).into_response())
         }
         RecordingCreation::Running(running) => Ok((location(running.id)?, RUNNING).into_response()),
+    }
+}
+
+/// Checks that somebody can take up a recording. A recorder that has only just started is waited
+/// for: it may not be on the list of this node yet.
+async fn check_recorders(app: &App) -> Result<(), Problem> {
+    let deadline = clock::now() + RECORDER_WAIT;
+    let mut news = app.owners.hub.news();
+    loop {
+        let nodes = app.owners.hub.records().await.map_err(|_| Problem::busy())?;
+        let mut recorders = nodes.iter().filter(|node| node.roles.contains(&Role::Recorder));
+        if recorders.clone().any(|node| node.state == NodeState::Ready) {
+            return Ok(());
+        }
+        if timeout_at(deadline.into(), news.changed()).await.is_err() {
+            return Err(if recorders.next().is_some() { NO_ROOM } else { NO_RECORDER });
+        }
     }
 }
 
@@ -171,7 +194,7 @@ async fn content(
 }
 
 async fn sign(app: &App, recording: &Recording, track: &TrackRow) -> Result<HeaderValue, Problem> {
-    let key = track.object.parse().map_err(|_| NO_TRACK)?;
+    let key = track.file.object.parse().map_err(|_| NO_TRACK)?;
     let filename = format!("{}-{}.ogg", recording.id, track.sid);
     let get = SignGet { expires: SIGNED_URL_LIFE, content_type: CONTENT_TYPE, filename: &filename };
     let signed = app.objects.sign_get(&key, &get).await.map_err(|error| {

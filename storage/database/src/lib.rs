@@ -31,8 +31,8 @@ pub use self::{
     ids::{InvalidId, NoteId, RecordingId},
     notes::{NewNote, Note, NoteCompletion, NoteCreation, NoteMeta, NoteReady, NoteStatus},
     recordings::{
-        Gap, NewRecording, Recording, RecordingCreation, RecordingJob, RecordingStatus, Renewal,
-        TrackRow,
+        Gap, Kept, NewRecording, Pieces, Progress, Recording, RecordingCreation, RecordingJob,
+        RecordingStatus, Renewal, TrackFile, TrackProgress, TrackRow,
     },
     rooms::{Claim, SavedRoom},
 };

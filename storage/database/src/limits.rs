@@ -24,5 +24,11 @@ pub(crate) const PAGE_MAX: u32 = 200;
 /// Tracks of one recording: a hundred people who each come back a hundred times.
 pub(crate) const TRACKS_MAX: u64 = 10_000;
 
+/// Recorders' lives that one track's sound may come from. Each that dies makes the next begin.
+pub(crate) const PIECES_MAX: u64 = 1_000;
+
+/// Objects to remove that are listed at once.
+pub(crate) const UNUSED_LISTED_MAX: u32 = 100;
+
 /// Voice notes that one person may be uploading to a room at once. More is a script gone wrong.
 pub(crate) const UPLOADS_MAX: u64 = 100;

@@ -6,6 +6,8 @@
 //! lease, or a job changes hands too early, which costs a seam and is no harm to what was written.
 
 mod jobs;
+mod pieces;
+mod progress;
 mod rows;
 mod tracks;
 
@@ -17,7 +19,9 @@ use proto::{
 
 pub use self::{
     jobs::{RecordingJob, Renewal},
-    tracks::{Gap, TrackRow},
+    pieces::Pieces,
+    progress::{Progress, TrackProgress},
+    tracks::{Gap, Kept, TrackFile, TrackRow},
 };
 use crate::{
     Database, DatabaseError, RecordingId,
@@ -55,7 +59,7 @@ pub struct Recording {
     /// Why it failed, in a sentence.
     pub failure: Option<String>,
     pub created_at: UnixMicros,
-    /// When the recorder began to listen; what `start_ms` of its tracks counts from.
+    /// When the recorder began to listen; what starts of tracks count from.
     pub started_at: Option<UnixMicros>,
     pub ended_at: Option<UnixMicros>,
     pub stop_requested_at: Option<UnixMicros>,
@@ -64,6 +68,8 @@ pub struct Recording {
     pub recorder: Option<Owner>,
     pub lease_until: Option<UnixMicros>,
     pub tracks: Vec<TrackRow>,
+    /// What its recorder is writing, as it last said. Empty once all of it is stored.
+    pub progress: Progress,
 }
 
 /// How far a recording is.
@@ -83,11 +89,11 @@ const RUNNING: &str = "SELECT * FROM recordings \
      WHERE room = $1 AND status = 'recording' AND stop_requested_at IS NULL";
 const ONE: &str = "SELECT * FROM recordings WHERE id = $1";
 const TRACKS_OF_ONE: &str =
-    "SELECT * FROM recording_tracks WHERE recording = $1 ORDER BY start_ms, track_sid";
+    "SELECT * FROM recording_tracks WHERE recording = $1 ORDER BY began, track_sid";
 const PAGE: &str = "SELECT * FROM recordings WHERE room = $1 AND id > $2 ORDER BY id LIMIT $3";
 const TRACKS_OF_PAGE: &str = "SELECT * FROM recording_tracks WHERE recording IN \
      (SELECT id FROM recordings WHERE room = $1 AND id > $2 ORDER BY id LIMIT $3) \
-     ORDER BY recording, start_ms, track_sid";
+     ORDER BY recording, began, track_sid";
 const STOP: &str = "UPDATE recordings SET stop_requested_at = $2 \
      WHERE id = $1 AND status = 'recording' AND stop_requested_at IS NULL";
 
@@ -180,6 +186,15 @@ impl Database {
         })
         .await?;
         self.recording(id).await
+    }
+}
+
+impl Recording {
+    /// From its start to what began then, in milliseconds.
+    pub fn start_ms(&self, began: UnixMicros) -> u64 {
+        let first = || self.tracks.iter().map(|track| track.file.began).min();
+        let started = self.started_at.or_else(first).unwrap_or(began);
+        began.0.saturating_sub(started.0) / 1_000
     }
 }
 

@@ -11,6 +11,7 @@
 
 mod note;
 mod record;
+mod small_disk;
 mod story;
 
 /// The name by which all of it is left out where a server can't be had.
@@ -19,6 +20,8 @@ mod in_a_cluster {
     mod database_gone;
     mod objects_gone;
     mod recorder_killed;
+    mod recorder_without_room;
+    mod recording_without_store;
     mod redis_gone;
     mod sfu_ended;
     mod signaling_killed;

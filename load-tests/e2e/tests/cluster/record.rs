@@ -27,13 +27,39 @@ pub(crate) fn stop(cluster: &Cluster, room: &str, id: &str) {
 /// Waits until it has this status.
 #[track_caller]
 pub(crate) fn expect(cluster: &Cluster, room: &str, id: &str, status: &str) -> Value {
+    expect_that(cluster, room, id, |found| found["status"] == status)
+}
+
+/// Waits until the API says this of it.
+#[track_caller]
+pub(crate) fn expect_that(
+    cluster: &Cluster,
+    room: &str,
+    id: &str,
+    is_so: impl Fn(&Value) -> bool,
+) -> Value {
     let deadline = now() + PATIENCE;
     loop {
         let found = cluster.api("GET", &format!("/v1/recordings/{id}"), room, &Value::Null).json();
-        if found["status"] == status {
+        if is_so(&found) {
             return found;
         }
-        assert!(now() < deadline, "not {status}: {found}");
+        assert!(now() < deadline, "not so: {found}");
+        wait(LATE / 10);
+    }
+}
+
+/// The place among the cluster's recorders of the one that works on it.
+#[track_caller]
+pub(crate) fn recorder_of(cluster: &Cluster, id: &str) -> usize {
+    let statement = format!("SELECT coalesce(recorder_node, '') FROM recordings WHERE id = '{id}'");
+    let deadline = now() + PATIENCE;
+    loop {
+        let node = cluster.servers.postgres.query(&statement);
+        if let Some(found) = cluster.recorders.iter().position(|one| one.id == node.trim()) {
+            return found;
+        }
+        assert!(now() < deadline, "{node:?} has the recording");
         wait(LATE / 10);
     }
 }
@@ -51,6 +77,16 @@ pub(crate) fn wait_for_growth(recorder: &Node, bytes: u64) {
     let deadline = now() + PATIENCE;
     while size_of(recorder.folder()) < wanted {
         assert!(now() < deadline, "{} writes nothing", recorder.id);
+        wait(LATE / 10);
+    }
+}
+
+/// Waits until it is so.
+#[track_caller]
+pub(crate) fn wait_for(is_so: impl Fn() -> bool, what: &str) {
+    let deadline = now() + PATIENCE;
+    while !is_so() {
+        assert!(now() < deadline, "waited for {what}");
         wait(LATE / 10);
     }
 }

@@ -34,7 +34,7 @@ pub fn last_page(tail: &[u8]) -> Option<LastPage> {
     Some(last)
 }
 
-fn page_at(bytes: &[u8], start: usize) -> Option<LastPage> {
+pub(super) fn page_at(bytes: &[u8], start: usize) -> Option<LastPage> {
     let header = bytes.get(start..start + HEADER_BYTES)?;
     if header.get(..5)? != b"OggS\0" {
         return None;

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use storage_database::Progress;
 use tokio::{
     sync::watch,
     task::JoinHandle,
@@ -28,12 +29,15 @@ pub(crate) enum Standing {
 #[derive(Debug)]
 pub(crate) struct Lease {
     standing: watch::Receiver<Standing>,
+    progress: watch::Sender<Progress>,
     renewing: JoinHandle<()>,
 }
 
 impl Lease {
     pub(super) fn keep(shared: Arc<Shared>, job: &Job) -> Self {
         let (sender, standing) = watch::channel(Standing::Held);
+        let (progress, mut told) = watch::channel(Progress::default());
+        told.mark_changed();
         let job = job.clone();
         let renewing = tokio::spawn(async move {
             let mut tick = interval(RENEW_INTERVAL);
@@ -45,12 +49,28 @@ impl Lease {
                     let told = rows::set_started(&shared, &job, *at).await;
                     started_is_known = told == Answer::Done;
                 }
-                if let Some(standing) = rows::renew(&shared, &job).await {
-                    sender.send_replace(standing);
+                let news = told.has_changed().is_ok_and(|has| has);
+                let news = news.then(|| told.borrow_and_update().clone());
+                match rows::renew(&shared, &job, news.as_ref()).await {
+                    Some(standing) => _ = sender.send_replace(standing),
+                    // It wasn't heard.
+                    None if news.is_some() => told.mark_changed(),
+                    None => {}
                 }
             }
         });
-        Self { standing, renewing }
+        Self { standing, progress, renewing }
+    }
+
+    /// Says how far the recording is, with the next renewal.
+    pub(super) fn tell(&self, progress: Progress) {
+        self.progress.send_if_modified(|told| {
+            let is_news = *told != progress;
+            if is_news {
+                *told = progress;
+            }
+            is_news
+        });
     }
 
     pub(crate) fn standing(&self) -> Standing {

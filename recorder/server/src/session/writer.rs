@@ -1,17 +1,19 @@
 //! Brings a recording's outputs to its spool, on threads that may block.
 
-use std::{io, mem, path::PathBuf, sync::Arc};
+use std::{collections::BTreeMap, io, mem, path::PathBuf, sync::Arc};
 
 use proto::{ids::TrackSid, link::UnixMicros};
-use recorder_core::{Output, Recording, Stats};
+use recorder_core::{Output, Recording, Resumed, Stats};
+use storage_database::{Progress, TrackProgress};
 use tokio::task::spawn_blocking;
 use tracing::warn;
 
 use crate::{
     Shared,
     limits::WRITES_PER_SYNC,
+    rows::Job,
     session::entry,
-    spool::{Earlier, Entry, FinishedTrack, Spool},
+    spool::{Earlier, Entry, FinishedTrack, SAMPLES_PER_MS, Spool},
 };
 
 pub(super) struct Writer {
@@ -27,9 +29,23 @@ pub(super) struct Writer {
 type Failed = Vec<(TrackSid, io::Error)>;
 
 impl Writer {
-    pub(super) async fn open(folder: PathBuf, shared: Arc<Shared>) -> io::Result<(Self, Earlier)> {
+    /// Opens a recording's folder. What another has recorded since is no part of its files, so
+    /// they end where they are.
+    pub(super) async fn open(
+        folder: PathBuf,
+        job: &Job,
+        shared: Arc<Shared>,
+    ) -> io::Result<(Self, Earlier)> {
         let (path, usage) = (folder.clone(), shared.usage.clone());
-        let opened = spawn_blocking(move || Spool::open(&path, usage)).await;
+        let (epoch, is_continued) = (job.epoch, job.is_continued);
+        let opened = spawn_blocking(move || -> io::Result<(Spool, Earlier)> {
+            let (mut spool, mut earlier) = Spool::open(&path, epoch, usage)?;
+            if !is_continued {
+                spool.seal_earlier(&mut earlier)?;
+            }
+            Ok((spool, earlier))
+        });
+        let opened = opened.await;
         let (spool, earlier) = opened.map_err(io::Error::other)??;
         let writer = Self {
             shared,
@@ -98,6 +114,35 @@ impl Writer {
             (finished, spool.unfinished().is_empty())
         });
         sealed.await.unwrap_or_default()
+    }
+
+    /// How far the files are, and what keeps them from growing.
+    pub(super) fn progress(&self) -> Progress {
+        let Some(spool) = &self.spool else { return Progress::default() };
+        let tracks = spool.progress().into_iter().filter_map(|track| {
+            Some(TrackProgress {
+                sid: track.sid,
+                participant: track.about.participant.parse().ok()?,
+                identity: track.about.identity.parse().ok()?,
+                began: track.about.began(),
+                name: track.about.name,
+                duration_ms: track.samples / SAMPLES_PER_MS,
+                bytes: track.bytes,
+            })
+        });
+        let node = &self.shared.owner.node;
+        let trouble = self.shared.usage.is_full().then(|| {
+            format!("The spool of {node} is full: what is said is lost. Make room on its disk.")
+        });
+        Progress { tracks: tracks.collect(), trouble }
+    }
+
+    /// Has tracks go on that couldn't be written and can be now.
+    pub(super) async fn reopen(&mut self) -> BTreeMap<TrackSid, Option<Resumed>> {
+        if self.shared.usage.is_full() {
+            return BTreeMap::new();
+        }
+        self.with_spool(Spool::reopen).await.unwrap_or_default()
     }
 
     /// Lets the files go; returns their folder.

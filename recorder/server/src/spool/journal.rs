@@ -5,7 +5,10 @@ use std::{
     io::{self, BufRead as _, BufReader, Read as _, Write as _},
 };
 
-use proto::link::{LinkTrack, UnixMicros};
+use proto::{
+    ids::Epoch,
+    link::{LinkTrack, UnixMicros},
+};
 use recorder_core::{Begun, Gap, GapReason, Gaps};
 use serde::{Deserialize, Serialize};
 
@@ -20,17 +23,25 @@ pub(crate) struct About {
     pub(crate) name: String,
     /// When its first sample came, in microseconds since 1970.
     pub(crate) began: u64,
+    /// Under which a recorder began it: names this piece of the track.
+    #[serde(default)]
+    pub(crate) epoch: u64,
 }
 
 impl About {
-    pub(crate) fn new(track: &LinkTrack, begun: Begun) -> Self {
+    pub(crate) fn new(track: &LinkTrack, begun: Begun, epoch: Epoch) -> Self {
         Self {
             sid: track.sid.to_string(),
             participant: track.participant.to_string(),
             identity: track.identity.as_str().to_owned(),
             name: track.name.clone(),
             began: begun.at.0,
+            epoch: epoch.0,
         }
+    }
+
+    pub(crate) fn epoch(&self) -> Epoch {
+        Epoch(self.epoch)
     }
 
     pub(crate) fn began(&self) -> UnixMicros {

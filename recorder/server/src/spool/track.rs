@@ -7,7 +7,7 @@ use std::{
 };
 
 use proto::{
-    ids::TrackSid,
+    ids::{Epoch, TrackSid},
     link::{LinkTrack, UnixMicros},
 };
 use recorder_core::{Begun, Gap, GapReason, Gaps, Resumed, Summary, Track, TrackOutput, ogg};
@@ -26,6 +26,17 @@ pub(crate) struct FinishedTrack {
     pub(crate) bytes: u64,
     pub(crate) samples: u64,
     pub(crate) gaps: Gaps,
+    /// An earlier life may have stored it.
+    pub(crate) was_there: bool,
+}
+
+/// How much of a track is written.
+#[derive(Clone, Debug)]
+pub(crate) struct TrackProgress {
+    pub(crate) sid: TrackSid,
+    pub(crate) about: About,
+    pub(crate) bytes: u64,
+    pub(crate) samples: u64,
 }
 
 /// The files of a track that is being written.
@@ -36,8 +47,9 @@ pub(super) struct TrackFiles {
     path: PathBuf,
     pages: File,
     journal: File,
-    /// Bytes of whole pages.
+    /// Bytes of whole pages, and samples up to their end.
     bytes: u64,
+    samples: u64,
     is_dirty: bool,
 }
 
@@ -52,17 +64,30 @@ impl TrackFiles {
         folder: &Path,
         track: &LinkTrack,
         begun: Begun,
+        epoch: Epoch,
         usage: &Usage,
     ) -> io::Result<Self> {
         usage.take(0)?;
-        let path = folder.join(file_name(track.sid));
-        let journal = open(&path.with_extension("journal"))?;
-        let pages = open(&path)?;
-        let about = About::new(track, begun);
-        journal::append(&journal, &Line::About(about.clone()))?;
-        // The names must survive a power cut, not just what is in the files.
-        File::open(folder)?.sync_all()?;
-        Ok(Self { sid: track.sid, about, path, pages, journal, bytes: 0, is_dirty: true })
+        let path = folder.join(file_name(track.sid, epoch));
+        let mut new = OpenOptions::new();
+        let journal = new.create_new(true).read(true).append(true);
+        let journal = journal.open(path.with_extension("journal"))?;
+        let about = About::new(track, begun, epoch);
+        let begin = || {
+            journal::append(&journal, &Line::About(about.clone()))?;
+            let pages = open(&path)?;
+            // The names must survive a power cut, not just what is in the files.
+            File::open(folder)?.sync_all()?;
+            Ok(pages)
+        };
+        let pages = begin().inspect_err(|_: &io::Error| {
+            // Another try may find room.
+            for path in [path.with_extension("journal"), path.clone()] {
+                let _ = fs::remove_file(path);
+            }
+        })?;
+        let sid = track.sid;
+        Ok(Self { sid, about, path, pages, journal, bytes: 0, samples: 0, is_dirty: true })
     }
 
     /// Finds every track of a folder. One without a whole page says nothing and is removed.
@@ -74,9 +99,11 @@ impl TrackFiles {
                 match Self::find(&path.with_extension("ogg"))? {
                     Some(track) => found.push(track),
                     None => {
-                        let bytes = fs::metadata(&path)?.len();
-                        fs::remove_file(&path)?;
-                        usage.release(bytes);
+                        for path in [path.with_extension("ogg"), path] {
+                            let bytes = fs::metadata(&path)?.len();
+                            fs::remove_file(&path)?;
+                            usage.release(bytes);
+                        }
                     }
                 }
             }
@@ -104,11 +131,13 @@ impl TrackFiles {
                 bytes,
                 samples,
                 gaps,
+                was_there: true,
             })));
         }
         let left = Resumed { began: about.began(), last, gaps };
         let path = path.to_owned();
-        let files = Self { sid, about, path, pages, journal, bytes, is_dirty: true };
+        let samples = last.granule;
+        let files = Self { sid, about, path, pages, journal, bytes, samples, is_dirty: true };
         Ok(Some(Found::Open { sid, files, left }))
     }
 
@@ -120,6 +149,7 @@ impl TrackFiles {
             return Err(error);
         }
         self.bytes += bytes;
+        self.samples = ogg::granule(page).unwrap_or(self.samples);
         self.is_dirty = true;
         Ok(())
     }
@@ -142,7 +172,18 @@ impl TrackFiles {
             bytes: self.bytes,
             samples: summary.samples,
             gaps: summary.gaps,
+            was_there: false,
         })
+    }
+
+    pub(super) fn epoch(&self) -> Epoch {
+        self.about.epoch()
+    }
+
+    /// How far the file is.
+    pub(super) fn progress(&self) -> TrackProgress {
+        let Self { sid, about, bytes, samples, .. } = self;
+        TrackProgress { sid: *sid, about: about.clone(), bytes: *bytes, samples: *samples }
     }
 
     pub(super) fn sync(&mut self) -> io::Result<()> {
@@ -158,6 +199,18 @@ impl TrackFiles {
     pub(super) fn take_back(&mut self) {
         // What can't be cut off now is when the track is sealed.
         let _ = self.pages.set_len(self.bytes);
+    }
+
+    /// Goes on after the last whole page.
+    pub(super) fn reopen(&mut self) -> io::Result<Resumed> {
+        let found = last_page(&mut self.pages)?;
+        let (last, bytes) = found.ok_or(io::ErrorKind::UnexpectedEof)?;
+        self.pages.set_len(bytes)?;
+        let journal = open(&self.path.with_extension("journal"))?;
+        let read = Journal::read(&journal)?;
+        self.journal.set_len(read.bytes)?;
+        (self.bytes, self.samples, self.is_dirty) = (bytes, last.granule, true);
+        Ok(Resumed { began: self.about.began(), last, gaps: read.gaps_within(last.granule) })
     }
 
     /// Ends the file after its last whole page; `None` when it has no page. `until` is when the
@@ -207,12 +260,17 @@ impl TrackFiles {
         }
     }
 }
-/// The name of a track's file: hexadecimal, since not every store tells upper from lower case.
-pub(crate) fn file_name(sid: TrackSid) -> String {
+
+/// The name of a track's file that was begun under `epoch`.
+fn file_name(sid: TrackSid, epoch: Epoch) -> String {
+    format!("{}-{epoch}.ogg", hex(sid))
+}
+
+/// A track as part of a name: hexadecimal, since not every store tells upper from lower case.
+pub(crate) fn hex(sid: TrackSid) -> String {
     let text = sid.to_string();
     let digits = text.strip_prefix(TrackSid::PREFIX).unwrap_or(&text);
-    let hex: String = digits.bytes().map(|byte| format!("{byte:02x}")).collect();
-    format!("{hex}.ogg")
+    digits.bytes().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn open(path: &Path) -> io::Result<File> {

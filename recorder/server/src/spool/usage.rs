@@ -4,20 +4,24 @@ use std::{
     io,
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
 };
+
+use crate::limits::SPOOL_ROOM_DIVISOR;
 
 /// Bytes of all spool files, and how many there may be. Clones share the count.
 #[derive(Clone, Debug)]
 pub(crate) struct Usage {
     used: Arc<AtomicU64>,
+    /// Something could not be written.
+    is_full: Arc<AtomicBool>,
     bytes_max: u64,
 }
 
 impl Usage {
     pub(crate) fn new(bytes_max: u64) -> Self {
-        Self { used: Arc::default(), bytes_max }
+        Self { used: Arc::default(), is_full: Arc::default(), bytes_max }
     }
 
     pub(crate) fn used(&self) -> u64 {
@@ -42,6 +46,24 @@ impl Usage {
         }
         self.count(bytes);
         Ok(())
+    }
+
+    /// Something could not be written.
+    pub(crate) fn refused(&self) {
+        self.is_full.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether something could not be written, and nothing was since.
+    pub(crate) fn is_full(&self) -> bool {
+        self.is_full.load(Ordering::Relaxed)
+    }
+
+    /// Something was written to the disk: it has room, if the bound leaves some.
+    pub(crate) fn has_room(&self) {
+        let room = self.bytes_max / SPOOL_ROOM_DIVISOR;
+        if self.is_full() && self.used().saturating_add(room) <= self.bytes_max {
+            self.is_full.store(false, Ordering::Relaxed);
+        }
     }
 
     pub(crate) fn release(&self, bytes: u64) {

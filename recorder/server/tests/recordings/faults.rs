@@ -27,7 +27,7 @@ async fn a_store_that_refuses_is_tried_until_it_takes_the_file() {
 
     fs::remove_file(&blocked).expect("removed");
     let recording = world.reaches(id, RecordingStatus::Available).await;
-    assert_eq!(recording.tracks[0].duration_ms, 2_000);
+    assert_eq!(recording.tracks[0].file.duration_ms, 2_000);
     world.until("an empty spool", async || (world.spooled() == 0).then_some(())).await;
 }
 
@@ -55,16 +55,61 @@ async fn a_full_spool_ends_the_track_that_needs_it_and_says_so() {
     let recording = world.reaches(id, RecordingStatus::Available).await;
 
     let of = |id: u32| recording.tracks.iter().find(|track| track.sid == sid(id)).expect("a track");
-    assert_eq!((of(2).duration_ms, of(2).gaps.len()), (1_000, 0));
+    assert_eq!((of(2).file.duration_ms, of(2).file.gaps.len()), (1_000, 0));
     let full = of(1);
-    let [gap] = full.gaps.as_slice() else { panic!("one gap: {:?}", full.gaps) };
+    let [gap] = full.file.gaps.as_slice() else { panic!("one gap: {:?}", full.file.gaps) };
     assert_eq!(gap.reason, "spool");
-    assert!(gap.start_ms.abs_diff(full.duration_ms) <= 3, "{gap:?} after {}", full.duration_ms);
+    assert!(
+        gap.start_ms.abs_diff(full.file.duration_ms) <= 3,
+        "{gap:?} after {}",
+        full.file.duration_ms
+    );
     assert!((39_000..42_000).contains(&(gap.start_ms + gap.duration_ms)), "{gap:?}");
     let unheard = life.metric("adda_recorder_gap_seconds_total{reason=\"spool\"}");
     assert!(
         (unheard * 1_000.0 - f64::from(u32::try_from(gap.duration_ms).expect("ms"))).abs() < 1.0
     );
-    let bytes = world.object(&full.object).await;
+    let bytes = world.object(&full.file.object).await;
     assert!(recorder_core::ogg::last_page(&bytes).expect("a page").is_final);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_spool_is_told_of_and_a_track_goes_on_once_others_made_room() {
+    let mut world = World::new().await;
+    world.spool_bytes_max = 60_000;
+    let _life = world.start(1);
+    let large = world.ask("large").await;
+    let room = world.hears().await;
+    room.publishes(1).await;
+    room.speaks(1, murmur(0..600)).await;
+    world.spools(590 * 65).await;
+    let small = world.ask("small").await;
+    let other = world.hears().await;
+    other.publishes(2).await;
+    other.speaks(2, murmur(0..400)).await;
+    let trouble = async || {
+        let told = world.recording(small).await.progress;
+        told.trouble.filter(|why| why.contains("is full")).map(|_| told.tracks)
+    };
+    let tracks = world.until("somebody who says that it is full", trouble).await;
+    assert_eq!((tracks.len(), tracks[0].sid, tracks[0].began), (1, sid(2), at_ms(0)));
+    assert!((3_000..8_000).contains(&tracks[0].duration_ms), "{tracks:?}");
+    assert!(world.health.reasons()[0].contains("spool: it is full"), "{:?}", world.health);
+
+    world.stop(large).await;
+    world.reaches(large, RecordingStatus::Available).await;
+    let well = async || {
+        let told = world.recording(small).await.progress;
+        (told.trouble.is_none() && world.health.reasons().is_empty()).then_some(())
+    };
+    world.until("room", well).await;
+    other.speaks(2, murmur(500..600)).await;
+    world.spools(8_000 + 90 * 65).await;
+    world.stop(small).await;
+    let recording = world.reaches(small, RecordingStatus::Available).await;
+    let track = &recording.tracks[0].file;
+    assert_eq!(track.duration_ms, 12_000);
+    let [gap] = track.gaps.as_slice() else { panic!("one gap: {:?}", track.gaps) };
+    assert_eq!((gap.start_ms + gap.duration_ms, gap.reason.as_str()), (10_000, "spool"));
+    assert!(gap.start_ms >= 3_000, "{gap:?}");
 }

@@ -28,15 +28,15 @@ async fn a_killed_recorder_goes_on_where_its_file_ends() {
     let recording = world.reaches(id, RecordingStatus::Available).await;
 
     let track = &recording.tracks[0];
-    assert_eq!((track.sid, track.duration_ms), (sid(1), 14_000));
-    let [Gap { start_ms, duration_ms, reason }] = track.gaps.as_slice() else {
-        panic!("one gap: {:?}", track.gaps)
+    assert_eq!((track.sid, track.file.duration_ms), (sid(1), 14_000));
+    let [Gap { start_ms, duration_ms, reason }] = track.file.gaps.as_slice() else {
+        panic!("one gap: {:?}", track.file.gaps)
     };
     assert!((9_700..=10_000).contains(start_ms), "all but what wasn't a page: {start_ms}");
     assert_eq!((start_ms + duration_ms, reason.as_str()), (12_000, "recorder"));
     assert_eq!(recording.epoch.0, 2);
-    assert!(track.object.contains("/2/"), "{}", track.object);
-    let bytes = world.object(&track.object).await;
+    assert!(track.file.object.contains("/1/"), "as which it began: {}", track.file.object);
+    let bytes = world.object(&track.file.object).await;
     let mut reader = ogg::PacketReader::new(std::io::Cursor::new(&bytes));
     let mut samples = 0;
     // The two headers hold none.
@@ -75,9 +75,9 @@ async fn a_recording_that_was_stopped_while_nobody_ran_is_stored_by_the_next() {
     let _life = world.start(2);
     let recording = world.reaches(id, RecordingStatus::Available).await;
     let track = &recording.tracks[0];
-    assert!((9_700..=10_003).contains(&track.duration_ms), "{}", track.duration_ms);
-    assert_eq!(track.gaps, []);
-    let bytes = world.object(&track.object).await;
+    assert!((9_700..=10_003).contains(&track.file.duration_ms), "{}", track.file.duration_ms);
+    assert_eq!(track.file.gaps, []);
+    let bytes = world.object(&track.file.object).await;
     let end = recorder_core::ogg::last_page(&bytes).expect("a page");
     assert!(end.is_final && end.end == bytes.len());
 }
@@ -101,9 +101,9 @@ async fn a_recorder_that_is_asked_to_stop_loses_nothing() {
     world.stop(id).await;
     let recording = world.reaches(id, RecordingStatus::Available).await;
     let track = &recording.tracks[0];
-    assert_eq!(track.duration_ms, 12_000);
-    let lost: u64 = track.gaps.iter().map(|gap| gap.duration_ms).sum();
-    assert!(lost <= 120, "at most what was no page yet: {:?}", track.gaps);
+    assert_eq!(track.file.duration_ms, 12_000);
+    let lost: u64 = track.file.gaps.iter().map(|gap| gap.duration_ms).sum();
+    assert!(lost <= 120, "at most what was no page yet: {:?}", track.file.gaps);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -123,9 +123,9 @@ async fn a_cut_link_is_opened_again_and_the_track_goes_on() {
     world.stop(id).await;
     let recording = world.reaches(id, RecordingStatus::Available).await;
     let track = &recording.tracks[0];
-    assert_eq!(track.duration_ms, 6_000);
+    assert_eq!(track.file.duration_ms, 6_000);
     let cut = Gap { start_ms: 2_000, duration_ms: 2_000, reason: "link".to_owned() };
-    assert_eq!(track.gaps, [cut]);
+    assert_eq!(track.file.gaps, [cut]);
     assert_eq!(life.metric("adda_recorder_links_lost_total"), 1.0);
 }
 
@@ -159,7 +159,7 @@ async fn what_is_stored_leaves_the_spool_even_if_its_recorder_died_before() {
     world.until("an empty spool", async || (!folder.exists()).then_some(())).await;
 }
 
-fn copy(from: &Path, to: &Path) {
+pub(crate) fn copy(from: &Path, to: &Path) {
     fs::create_dir_all(to).expect("a folder");
     for file in fs::read_dir(from).expect("a folder").flatten() {
         fs::copy(file.path(), to.join(file.file_name())).expect("copied");

@@ -90,13 +90,14 @@ async fn ten_speakers_have_a_file_each_with_their_own_tone_in_its_place() {
         let track = recording.tracks.iter().find(|track| track.sid == sid(speaker));
         let track = track.expect("a track");
         assert_eq!(track.identity.as_str(), format!("speaker-{speaker}"));
-        assert_eq!((track.start_ms, track.duration_ms), (u64::from(speaker) * 200, 7_000));
+        let (start, length) = (recording.start_ms(track.file.began), track.file.duration_ms);
+        assert_eq!((start, length), (u64::from(speaker) * 200, 7_000));
         let muted = Gap { start_ms: 4_000, duration_ms: 1_000, reason: "mute".to_owned() };
-        assert_eq!(track.gaps, [muted]);
+        assert_eq!(track.file.gaps, [muted]);
 
-        let bytes = world.object(&track.object).await;
-        assert_eq!(track.bytes, bytes.len() as u64);
-        assert_eq!(track.sha256, Sha256::of(&bytes).to_bytes());
+        let bytes = world.object(&track.file.object).await;
+        assert_eq!(track.file.bytes, bytes.len() as u64);
+        assert_eq!(track.file.sha256, Sha256::of(&bytes).to_bytes());
         let file = world.folder.path().join(format!("{speaker}.ogg"));
         std::fs::write(&file, bytes).expect("written");
         let path = file.to_str().expect("a path");

@@ -1,6 +1,10 @@
 //! What a recorder needs around it, and the room that it hears.
 
-use std::{fs, path::PathBuf, time::Duration};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use bytes::Bytes;
 use proto::{
@@ -12,6 +16,7 @@ use proto::{
 use recorder_server::{Config, OpenLink, Parts, Recorder};
 use service::{
     clock::{now, unix_time},
+    health::Health,
     metrics,
     shutdown::{Shutdown, Trigger},
 };
@@ -39,6 +44,7 @@ pub(crate) struct World {
     pub(crate) links: mpsc::Receiver<OpenLink>,
     asking: mpsc::Sender<OpenLink>,
     pub(crate) spool_bytes_max: u64,
+    pub(crate) health: Health,
 }
 
 /// One life of a recorder, on a runtime of its own that can be killed.
@@ -58,27 +64,48 @@ impl World {
             Objects::filesystem(&folder.path().join("objects"), &key, "").expect("a store");
         let registry = Registry::in_process();
         let (asking, links) = mpsc::channel(8);
-        Self { folder, database, objects, registry, links, asking, spool_bytes_max: 1 << 30 }
+        let (health, spool_bytes_max) = (Health::new(), 1 << 30);
+        health.started();
+        Self { folder, database, objects, registry, links, asking, spool_bytes_max, health }
     }
 
     pub(crate) fn spool(&self) -> PathBuf {
         self.folder.path().join("spool")
     }
 
+    pub(crate) fn spool_of(&self, node: &str) -> PathBuf {
+        self.folder.path().join(format!("spool-{node}"))
+    }
+
+    /// Has the recorder of this epoch be taken for dead.
+    pub(crate) async fn expire(&self, id: RecordingId, epoch: u64) {
+        let past = UnixMicros(0);
+        self.database.renew_recording(id, Epoch(epoch), past, None).await.expect("a database");
+    }
+
     /// Starts a recorder; each boot is another life of the same node.
     pub(crate) fn start(&self, boot: u64) -> Life {
+        self.start_in("recorder-1", boot, self.spool())
+    }
+
+    /// The same of another node, with a disk of its own.
+    pub(crate) fn start_other(&self, node: &str, boot: u64) -> Life {
+        self.start_in(node, boot, self.spool_of(node))
+    }
+
+    fn start_in(&self, node_id: &str, boot: u64, spool: PathBuf) -> Life {
         let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build();
         let runtime = runtime.expect("a runtime");
         let (trigger, shutdown) = Shutdown::new();
         let owner =
-            Owner { node: "recorder-1".parse().expect("a name"), boot: BootId::from_random(boot) };
+            Owner { node: node_id.parse().expect("a name"), boot: BootId::from_random(boot) };
         let announce = Some(node(&owner, Role::Recorder));
-        let config =
-            Config { owner, announce, spool: self.spool(), spool_bytes_max: self.spool_bytes_max };
+        let config = Config { owner, announce, spool, spool_bytes_max: self.spool_bytes_max };
         let parts = Parts {
             database: self.database.clone(),
             objects: self.objects.clone(),
             registry: self.registry.clone(),
+            health: self.health.clone(),
             links: self.asking.clone(),
         };
         let mut metrics = metrics::registry("0");
@@ -158,7 +185,16 @@ impl World {
     }
 
     pub(crate) fn spooled(&self) -> u64 {
-        let folders = fs::read_dir(self.spool()).into_iter().flatten().flatten();
+        self.spooled_in(&self.spool())
+    }
+
+    /// The same of another disk.
+    pub(crate) async fn spools_in(&self, spool: &Path, bytes: u64) {
+        self.until("the spool", async || (self.spooled_in(spool) >= bytes).then_some(())).await;
+    }
+
+    pub(crate) fn spooled_in(&self, spool: &Path) -> u64 {
+        let folders = fs::read_dir(spool).into_iter().flatten().flatten();
         let files = folders.flat_map(|folder| fs::read_dir(folder.path()).into_iter().flatten());
         let files = files.flatten().filter(|file| file.path().extension() == Some("ogg".as_ref()));
         files.filter_map(|file| file.metadata().ok()).map(|file| file.len()).sum()

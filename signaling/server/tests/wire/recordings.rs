@@ -4,10 +4,10 @@ use proto::{
     grants::VideoGrant,
     ids::{ParticipantSid, TrackSid},
     link::UnixMicros,
-    pool::Role,
+    pool::{NodeState, Role},
 };
 use serde_json::{Value, json};
-use storage_database::{Gap, RecordingStatus, TrackRow};
+use storage_database::{Gap, Kept, Progress, RecordingStatus, TrackFile, TrackProgress, TrackRow};
 
 use crate::{
     http::{Answer, send},
@@ -166,14 +166,18 @@ async fn record_track(node: &Node) -> TrackSid {
         participant: ParticipantSid::from_random(4),
         identity: "ada".parse().unwrap(),
         name: String::new(),
-        start_ms: 250,
-        duration_ms: 1500,
-        bytes: 4000,
-        sha256: [0; 32],
-        object: "rec/one.ogg".to_owned(),
-        gaps: vec![Gap { start_ms: 100, duration_ms: 40, reason: "loss".to_owned() }],
+        file: TrackFile {
+            epoch,
+            began: UnixMicros(1_250_000),
+            duration_ms: 1500,
+            bytes: 4000,
+            sha256: [0; 32],
+            object: "rec/one.ogg".to_owned(),
+            gaps: vec![Gap { start_ms: 100, duration_ms: 40, reason: "loss".to_owned() }],
+        },
     };
-    assert!(node.database.put_track(id, epoch, &track).await.unwrap());
+    assert!(node.database.set_started(id, epoch, UnixMicros(1_000_000)).await.unwrap());
+    assert_eq!(node.database.keep_track(id, &track).await.unwrap(), Kept::Whole);
     for (from, to) in [
         (RecordingStatus::Recording, RecordingStatus::Finalizing),
         (RecordingStatus::Finalizing, RecordingStatus::Available),
@@ -181,4 +185,89 @@ async fn record_track(node: &Node) -> TrackSid {
         assert!(node.database.set_status(id, epoch, from, to).await.unwrap());
     }
     sid
+}
+
+#[tokio::test]
+async fn a_track_that_is_being_written_is_shown_as_far_as_it_is() {
+    let (node, _client) = with_recorder().await;
+    let token = recorder_of("demo");
+    let begun = call(&node, "POST", ROOM, &token, &[]).await;
+    let path = begun.header("location").to_owned();
+    let (now, until) = (UnixMicros(1), UnixMicros(u64::from(u32::MAX)));
+    let recorder = life_of("recorder-1");
+    let job = node.database.claim_recording(&recorder, now, until).await.unwrap().unwrap();
+    let (id, epoch) = (job.id, job.epoch);
+    assert!(node.database.set_started(id, epoch, UnixMicros(1_000_000)).await.unwrap());
+    let written = |n: u128, began_ms: u64| TrackProgress {
+        sid: TrackSid::from_random(n),
+        participant: ParticipantSid::from_random(n),
+        identity: "ada".parse().unwrap(),
+        name: "Ada".to_owned(),
+        began: UnixMicros(began_ms * 1_000),
+        duration_ms: 2_000,
+        bytes: 6_000,
+    };
+    let trouble = Some("no room".to_owned());
+    let progress = Progress { tracks: vec![written(1, 1_500), written(2, 9_000)], trouble };
+    node.database.renew_recording(id, epoch, until, Some(&progress)).await.unwrap();
+    let seen = call(&node, "GET", &path, &token, &[]).await.json();
+    assert_eq!((&seen["status"], &seen["failure"]), (&json!("recording"), &json!("no room")));
+    let track = &seen["tracks"][0];
+    assert_eq!((&track["identity"], &track["startMs"]), (&json!("ada"), &json!(500)));
+    assert_eq!((&track["durationMs"], &track["bytes"]), (&json!(2_000), &json!(6_000)));
+    assert_eq!(track["gaps"], json!([]));
+    let content = format!("{path}/tracks/{}/content", TrackSid::from_random(1));
+    assert_eq!(call(&node, "GET", &content, &token, &[]).await.status, 404, "not stored yet");
+
+    // The first was stored meanwhile. The second goes on after a recorder that stored its part.
+    let stored = |n: u128, began_ms: u64| TrackRow {
+        sid: TrackSid::from_random(n),
+        participant: ParticipantSid::from_random(n),
+        identity: "ada".parse().unwrap(),
+        name: "Ada".to_owned(),
+        file: TrackFile {
+            epoch,
+            began: UnixMicros(began_ms * 1_000),
+            duration_ms: 2_500,
+            bytes: 7_000,
+            sha256: [0; 32],
+            object: format!("rec/{n}.ogg"),
+            gaps: Vec::new(),
+        },
+    };
+    for track in [stored(1, 1_500), stored(2, 3_000)] {
+        assert_eq!(node.database.keep_track(id, &track).await.unwrap(), Kept::Whole);
+    }
+    let seen = call(&node, "GET", &path, &token, &[]).await.json();
+    let lengths = |key: &str| [&seen["tracks"][0][key], &seen["tracks"][1][key]].map(Value::as_u64);
+    assert_eq!(seen["tracks"].as_array().unwrap().len(), 2);
+    assert_eq!(lengths("startMs"), [Some(500), Some(2_000)]);
+    assert_eq!(lengths("durationMs"), [Some(2_500), Some(8_000)]);
+    assert_eq!(lengths("bytes"), [Some(7_000), Some(13_000)]);
+}
+
+#[tokio::test]
+async fn a_recorder_that_is_listed_a_moment_later_is_waited_for() {
+    let mut node = Node::start().await;
+    let (_client, _) = node.join("demo", "ada").await;
+    let token = recorder_of("demo");
+    let mut record = record_of(&life_of("recorder-1"), "");
+    record.roles = vec![Role::Recorder];
+    let announced = async {
+        node.registry.announce(&record, crate::node::PATIENCE).await.unwrap();
+    };
+    let (answer, ()) = tokio::join!(call(&node, "POST", ROOM, &token, &[]), announced);
+    assert_eq!(answer.status, 201, "{}", answer.text());
+}
+
+#[tokio::test]
+async fn a_recorder_without_room_is_no_recorder_and_the_answer_says_where_to_look() {
+    let mut node = Node::start().await;
+    let (_client, _) = node.join("demo", "ada").await;
+    let mut record = record_of(&life_of("recorder-1"), "");
+    (record.roles, record.state) = (vec![Role::Recorder], NodeState::Unready);
+    node.registry.announce(&record, crate::node::PATIENCE).await.unwrap();
+    let answer = call(&node, "POST", ROOM, &recorder_of("demo"), &[]).await;
+    assert_eq!((answer.status, answer.header("retry-after")), (503, "1"));
+    assert!(answer.text().contains("/readyz"), "{}", answer.text());
 }

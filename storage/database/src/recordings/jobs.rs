@@ -6,7 +6,7 @@ use proto::{
     pool::Owner,
 };
 
-use super::{RecordingStatus, rows};
+use super::{Progress, RecordingStatus, progress, rows};
 use crate::{
     Database, DatabaseError, RecordingId,
     store::{Value, integer},
@@ -47,14 +47,18 @@ const CLAIM: &str = "UPDATE recordings \
 const RENEW: &str = "UPDATE recordings SET lease_until = $3 \
      WHERE id = $1 AND epoch = $2 AND status IN ('recording', 'finalizing') \
      RETURNING stop_requested_at";
+const RENEW_AND_TELL: &str = "UPDATE recordings SET lease_until = $3, progress = $4 \
+     WHERE id = $1 AND epoch = $2 AND status IN ('recording', 'finalizing') \
+     RETURNING stop_requested_at";
 const RELEASE: &str = "UPDATE recordings SET lease_until = NULL WHERE id = $1 AND epoch = $2";
 const STARTED: &str = "UPDATE recordings SET started_at = $3 \
      WHERE id = $1 AND epoch = $2 AND started_at IS NULL AND status = 'recording'";
 const ENDED: &str = "UPDATE recordings SET ended_at = $3 \
      WHERE id = $1 AND epoch = $2 AND status IN ('recording', 'finalizing')";
-const SET_STATUS: &str =
-    "UPDATE recordings SET status = $4 WHERE id = $1 AND epoch = $2 AND status = $3";
-const FAIL: &str = "UPDATE recordings SET status = 'failed', failure = $3 \
+const SET_STATUS: &str = "UPDATE recordings SET status = $4, \
+     progress = CASE WHEN $4 = 'available' THEN NULL ELSE progress END \
+     WHERE id = $1 AND epoch = $2 AND status = $3";
+const FAIL: &str = "UPDATE recordings SET status = 'failed', failure = $3, progress = NULL \
      WHERE id = $1 AND epoch = $2 AND status IN ('recording', 'finalizing')";
 
 impl Database {
@@ -92,16 +96,26 @@ impl Database {
         .await
     }
 
-    /// Keeps a job until `until`, and learns whether it is to end.
+    /// Keeps a job until `until`, and learns whether it is to end. May say how far it is.
     pub async fn renew_recording(
         &self,
         id: RecordingId,
         epoch: Epoch,
         until: UnixMicros,
+        progress: Option<&Progress>,
     ) -> Result<Renewal, DatabaseError> {
         self.call(async {
-            let values = [Value::Text(&id.to_string()), integer(epoch.0)?, integer(until.0)?];
-            let Some(row) = self.store.row(RENEW, &values).await? else {
+            let id = id.to_string();
+            let values = [Value::Text(&id), integer(epoch.0)?, integer(until.0)?];
+            let row = match progress.map(progress::text_of).transpose()? {
+                None => self.store.row(RENEW, &values).await?,
+                Some(text) => {
+                    let [id, epoch, until] = values;
+                    let values = [id, epoch, until, Value::Text(&text)];
+                    self.store.row(RENEW_AND_TELL, &values).await?
+                }
+            };
+            let Some(row) = row else {
                 return Ok(Renewal::Lost);
             };
             let stop_requested = row.maybe_integer("stop_requested_at")?.is_some();

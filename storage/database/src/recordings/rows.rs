@@ -2,7 +2,7 @@
 
 use proto::{ids::Epoch, link::UnixMicros, pool::Owner};
 
-use super::{Recording, RecordingStatus, TrackRow};
+use super::{Recording, RecordingStatus, TrackFile, TrackRow, progress};
 use crate::{DatabaseError, store::Row};
 
 /// Reads a recording, yet without its tracks.
@@ -23,6 +23,7 @@ pub(super) fn recording_of(row: &Row) -> Result<Recording, DatabaseError> {
         recorder: recorder_of(row)?,
         lease_until: time("lease_until")?,
         tracks: Vec::new(),
+        progress: progress::of(row)?,
     })
 }
 
@@ -45,13 +46,21 @@ fn recorder_of(row: &Row) -> Result<Option<Owner>, DatabaseError> {
 }
 
 pub(super) fn track_of(row: &Row) -> Result<TrackRow, DatabaseError> {
-    let gaps: String = row.get("gaps")?;
     Ok(TrackRow {
         sid: row.parse("track_sid")?,
         participant: row.parse("participant_sid")?,
         identity: row.parse("identity")?,
         name: row.get("name")?,
-        start_ms: row.integer("start_ms")?,
+        file: file_of(row)?,
+    })
+}
+
+/// Reads a track's file, or a piece of one.
+pub(super) fn file_of(row: &Row) -> Result<TrackFile, DatabaseError> {
+    let gaps: String = row.get("gaps")?;
+    Ok(TrackFile {
+        epoch: Epoch(row.integer("epoch")?),
+        began: UnixMicros(row.integer("began")?),
         duration_ms: row.integer("duration_ms")?,
         bytes: row.integer("bytes")?,
         sha256: row.digest("sha256")?,

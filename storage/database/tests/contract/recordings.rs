@@ -6,8 +6,8 @@ use proto::{
     pool::{BootId, Owner},
 };
 use storage_database::{
-    Database, Gap, NewRecording, Recording, RecordingCreation, RecordingId, RecordingJob,
-    RecordingStatus, Renewal, TrackRow,
+    Database, Gap, Kept, NewRecording, Progress, Recording, RecordingCreation, RecordingId,
+    RecordingJob, RecordingStatus, Renewal, TrackFile, TrackProgress, TrackRow,
 };
 
 use crate::store::TestStore;
@@ -35,19 +35,27 @@ fn new(n: u64, name: &str) -> NewRecording {
     NewRecording { id: id(n), room: room(name), requested_by, consent: true, at: at(n) }
 }
 
+/// A track of the first epoch that began 1.5 s after noon.
 fn track(n: u128) -> TrackRow {
     TrackRow {
         sid: TrackSid::from_random(n),
         participant: ParticipantSid::from_random(n),
         identity: "ada".parse().unwrap(),
         name: "Ada 'L'".to_owned(),
-        start_ms: 1_500,
-        duration_ms: 60_000,
-        bytes: 200_000,
-        sha256: [7; 32],
-        object: "recordings/1/TR_1.ogg".to_owned(),
-        gaps: vec![Gap { start_ms: 5, duration_ms: 20, reason: "loss".to_owned() }],
+        file: TrackFile {
+            epoch: Epoch(1),
+            began: UnixMicros(NOW.0 + 1_500_000),
+            duration_ms: 60_000,
+            bytes: 200_000,
+            sha256: [7; 32],
+            object: "recordings/1/TR_1.ogg".to_owned(),
+            gaps: vec![Gap { start_ms: 5, duration_ms: 20, reason: "loss".to_owned() }],
+        },
     }
+}
+
+async fn keep(database: &Database, n: u64, track: &TrackRow) -> Kept {
+    database.keep_track(id(n), track).await.unwrap()
 }
 
 async fn created(database: &Database, n: u64, name: &str) {
@@ -129,14 +137,14 @@ async fn a_job_is_free_again_once_its_lease_is_over_and_has_a_higher_epoch() {
     let (a, b) = (recorder("a", 1), recorder("b", 1));
     let first = claimed(&store.database, &a, 0).await.unwrap();
     assert_eq!(claimed(&store.database, &b, 9).await, None);
-    let renewed = store.database.renew_recording(id(1), first.epoch, at(20)).await.unwrap();
+    let renewed = store.database.renew_recording(id(1), first.epoch, at(20), None).await.unwrap();
     assert_eq!(renewed, Renewal::Held { stop_requested: false });
     assert_eq!(claimed(&store.database, &b, 19).await, None);
 
     let second = claimed(&store.database, &b, 21).await.unwrap();
     assert!(second.epoch > first.epoch);
     assert_eq!(second.previous, Some(a));
-    let late = store.database.renew_recording(id(1), first.epoch, at(40)).await.unwrap();
+    let late = store.database.renew_recording(id(1), first.epoch, at(40), None).await.unwrap();
     assert_eq!(late, Renewal::Lost);
 }
 
@@ -166,7 +174,6 @@ async fn a_lower_epoch_writes_nothing() {
     let before = recording(database, 1).await;
 
     let (from, to) = (RecordingStatus::Recording, RecordingStatus::Finalizing);
-    assert!(!database.put_track(id(1), old, &track(1)).await.unwrap());
     assert!(!database.set_started(id(1), old, at(1)).await.unwrap());
     assert!(!database.set_ended(id(1), old, at(1)).await.unwrap());
     assert!(!database.set_status(id(1), old, from, to).await.unwrap());
@@ -174,7 +181,6 @@ async fn a_lower_epoch_writes_nothing() {
     database.release_recording(id(1), old).await.unwrap();
     assert_eq!(recording(database, 1).await, before);
 
-    assert!(database.put_track(id(1), new, &track(1)).await.unwrap());
     assert!(database.set_status(id(1), new, from, to).await.unwrap());
 }
 
@@ -195,7 +201,6 @@ async fn a_status_only_moves_on_and_only_from_where_it_is() {
         assert!(!database.set_status(id(1), epoch, from, to).await.unwrap());
     }
     assert_eq!(recording(database, 1).await.status, Available);
-    assert!(!database.put_track(id(1), epoch, &track(1)).await.unwrap(), "it is final");
     assert_eq!(claimed(database, &recorder("b", 1), 60).await, None, "it is done");
 }
 
@@ -226,7 +231,7 @@ async fn a_stop_reaches_whoever_works_on_it_and_whoever_comes_next() {
     assert_eq!(again.stop_requested_at, Some(at(5)));
     assert_eq!(store.database.request_stop(id(9), at(6)).await.unwrap(), None);
 
-    let renewed = store.database.renew_recording(id(1), job.epoch, at(20)).await.unwrap();
+    let renewed = store.database.renew_recording(id(1), job.epoch, at(20), None).await.unwrap();
     assert_eq!(renewed, Renewal::Held { stop_requested: true });
     let next = claimed(&store.database, &recorder("b", 1), 30).await.unwrap();
     assert!(next.stop_requested);
@@ -239,15 +244,49 @@ async fn a_stop_reaches_whoever_works_on_it_and_whoever_comes_next() {
 async fn a_track_is_one_row_and_the_last_word_on_it_counts() {
     let store = TestStore::new().await;
     created(&store.database, 1, "demo").await;
-    let epoch = claimed(&store.database, &recorder("a", 1), 0).await.unwrap().epoch;
-    let later = TrackRow { start_ms: 9_000, ..track(2) };
-    assert!(store.database.put_track(id(1), epoch, &later).await.unwrap());
-    assert!(store.database.put_track(id(1), epoch, &track(1)).await.unwrap());
-    let longer = TrackRow { duration_ms: 70_000, gaps: Vec::new(), ..track(1) };
-    assert!(store.database.put_track(id(1), epoch, &longer).await.unwrap());
+    claimed(&store.database, &recorder("a", 1), 0).await.unwrap();
+    let mut later = track(2);
+    later.file.began = at(9);
+    assert_eq!(keep(&store.database, 1, &later).await, Kept::Whole);
+    assert_eq!(keep(&store.database, 1, &track(1)).await, Kept::Whole);
+    let mut longer = track(1);
+    longer.file = TrackFile { duration_ms: 70_000, gaps: Vec::new(), ..longer.file };
+    assert_eq!(keep(&store.database, 1, &longer).await, Kept::Whole);
 
     let store = store.reopen().await;
     assert_eq!(recording(&store.database, 1).await.tracks, [longer, later]);
+}
+
+#[tokio::test]
+async fn what_a_recorder_writes_is_seen_until_it_is_stored() {
+    let store = TestStore::new().await;
+    let database = &store.database;
+    created(database, 1, "demo").await;
+    let epoch = claimed(database, &recorder("a", 1), 0).await.unwrap().epoch;
+    assert_eq!(recording(database, 1).await.progress, Progress::default());
+    let track = TrackProgress {
+        sid: TrackSid::from_random(1),
+        participant: ParticipantSid::from_random(1),
+        identity: "আদা".parse().unwrap(),
+        name: "Ada \"L\"".to_owned(),
+        began: at(2),
+        duration_ms: 3_000,
+        bytes: 9_000,
+    };
+    let progress = Progress { tracks: vec![track], trouble: Some("no room".to_owned()) };
+    database.renew_recording(id(1), epoch, at(20), Some(&progress)).await.unwrap();
+    database.renew_recording(id(1), epoch, at(21), None).await.unwrap();
+    let late = database.renew_recording(id(1), Epoch(0), at(22), Some(&Progress::default())).await;
+    assert_eq!(late.unwrap(), Renewal::Lost);
+    assert_eq!(recording(database, 1).await.progress, progress);
+    for (from, to) in [
+        (RecordingStatus::Recording, RecordingStatus::Finalizing),
+        (RecordingStatus::Finalizing, RecordingStatus::Available),
+    ] {
+        assert_eq!(recording(database, 1).await.progress, progress);
+        assert!(database.set_status(id(1), epoch, from, to).await.unwrap());
+    }
+    assert_eq!(recording(database, 1).await.progress, Progress::default());
 }
 
 #[tokio::test]
@@ -256,11 +295,12 @@ async fn a_room_lists_its_recordings_by_pages_oldest_first_with_their_tracks() {
     let database = &store.database;
     created(database, 9, "other").await;
     let other = claimed(database, &recorder("a", 1), 0).await.unwrap();
-    assert!(database.put_track(other.id, other.epoch, &track(9)).await.unwrap());
+    assert_eq!(keep(database, 9, &track(9)).await, Kept::Whole);
+    assert_eq!(other.id, id(9));
     for n in [3, 1, 2] {
         created(database, n, "demo").await;
         let job = claimed(database, &recorder("a", 1), 0).await.unwrap();
-        assert!(database.put_track(job.id, job.epoch, &track(n.into())).await.unwrap());
+        assert_eq!(keep(database, n, &track(n.into())).await, Kept::Whole);
         database.request_stop(job.id, at(50)).await.unwrap();
     }
     let first = database.recordings_of(&room("demo"), None, 2).await.unwrap();

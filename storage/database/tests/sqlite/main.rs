@@ -6,6 +6,9 @@ mod faults;
 #[path = "../contract/notes.rs"]
 mod notes;
 #[cfg(test)]
+#[path = "../contract/pieces.rs"]
+mod pieces;
+#[cfg(test)]
 #[path = "../contract/recordings.rs"]
 mod recordings;
 #[cfg(test)]

@@ -1,13 +1,10 @@
 //! The object store is gone, silent or full: calls go on, whoever sends a note is
 //! told when to come again, and nothing that was acknowledged is lost.
 
-use std::{path::Path, process::Command};
-
 use e2e::cluster::{Cluster, Servers, Shape};
 use parts::{Postgres, Redis, S3};
-use tempfile::TempDir;
 
-use crate::{note::Note, story::LATE};
+use crate::{note::Note, small_disk::SmallDisk, story::LATE};
 
 const NO_RECORDER: Shape = Shape { signaling: 1, sfu: 1, recorders: 0 };
 
@@ -85,39 +82,4 @@ fn a_store_that_is_full_takes_notes_again_once_it_has_room() {
         note.assert_kept(&cluster, "room");
     }
     talk.finish().assert_whole(LATE);
-}
-
-/// A disk of two megabytes, in memory. Making one takes root.
-struct SmallDisk {
-    folder: TempDir,
-}
-
-impl SmallDisk {
-    fn mount() -> Self {
-        let folder = TempDir::new().expect("a folder");
-        let mut mount = Command::new("mount");
-        mount.args(["-t", "tmpfs", "-o", "size=2m", "tmpfs"]).arg(folder.path());
-        assert!(mount.status().is_ok_and(|status| status.success()), "mounting a tmpfs takes root");
-        Self { folder }
-    }
-
-    fn path(&self) -> &Path {
-        self.folder.path()
-    }
-
-    /// Leaves room for nothing; returns the file to remove.
-    fn fill(&self) -> std::path::PathBuf {
-        use std::io::Write as _;
-        let path = self.path().join("ballast");
-        let mut file = std::fs::File::create(&path).expect("a file");
-        while file.write_all(&[0; 4096]).is_ok() {}
-        path
-    }
-}
-
-impl Drop for SmallDisk {
-    fn drop(&mut self) {
-        // The server on it may still be ending.
-        let _ = Command::new("umount").arg("-l").arg(self.path()).status();
-    }
 }

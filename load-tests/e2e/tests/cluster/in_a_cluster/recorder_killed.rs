@@ -1,11 +1,15 @@
-//! A recorder that is killed in mid-sentence goes on, with a hole that is listed; one whose store
-//! is gone keeps what it has until the store is back.
+//! A recorder that is killed in mid-sentence goes on, with a hole that is listed, or another does,
+//! and what the first one has is added when it comes back.
+
+use std::time::Duration;
 
 use e2e::{
     cluster::{Cluster, Shape},
     kind::Kind,
     recording::{self, Heard},
 };
+
+use serde_json::Value;
 
 use crate::{
     record,
@@ -52,21 +56,75 @@ fn a_recording_goes_on_with_a_listed_hole_when_its_recorder_is_killed() {
     }
 }
 
+/// One for a recording and one to go on with it.
+const TWO_RECORDERS: Shape = Shape { signaling: 1, sfu: 1, recorders: 2 };
+
 #[test]
-fn a_recording_waits_for_a_store_that_is_gone() {
-    let mut cluster = Cluster::start(ONE_OF_EACH);
-    let _callers = pair(&cluster, Kind::Go, "room");
+fn what_a_killed_recorder_has_is_added_to_what_the_other_recorded() {
+    let mut cluster = Cluster::start(TWO_RECORDERS);
+    let callers = pair(&cluster, Kind::Go, "room");
     let id = record::start(&cluster, "room");
-    cluster.servers.s3.process.kill();
-    record::wait_for_growth(&cluster.recorders[0], SOME_SOUND);
+    let first = record::recorder_of(&cluster, &id);
+    record::wait_for_growth(&cluster.recorders[first], SOME_SOUND);
+    cluster.recorders[first].process.kill();
+    record::wait_for_growth(&cluster.recorders[1 - first], SOME_SOUND);
     record::stop(&cluster, "room", &id);
-    record::expect(&cluster, "room", &id, "finalizing");
-    cluster.servers.s3.start_again();
-    let done = record::expect(&cluster, "room", &id, "available");
-    for track in done["tracks"].as_array().expect("tracks") {
-        let hz = if track["identity"] == "ann" { ANN_HZ } else { BOB_HZ };
-        let heard = recording::hear(&record::content(&cluster, "room", &id, track), &[hz]);
-        let sound = heard.iter().filter(|one| **one == Heard::Tone(hz)).count();
-        assert!(sound >= 10 && sound + EDGES >= heard.len(), "{track}: {heard:?}");
+    let without = record::expect(&cluster, "room", &id, "available");
+
+    cluster.recorders[first].start_again();
+    let with = record::expect_that(&cluster, "room", &id, |recording| {
+        let tracks = recording["tracks"].as_array().expect("tracks");
+        tracks.iter().all(|track| !gaps_of(track).is_empty())
+    });
+    assert_eq!(with["status"], "available");
+    for (caller, hz) in callers.iter().zip([ANN_HZ, BOB_HZ]) {
+        let [short, long] =
+            [&without, &with].map(|recording| track_of(recording, &caller.identity));
+        let gaps = gaps_of(long);
+        assert!(gaps.iter().any(|gap| gap["reason"] == "recorder"), "no hole is listed: {long}");
+        let [short_ms, long_ms] = [short, long].map(|track| track["durationMs"].as_u64());
+        assert!(long_ms > short_ms && long["startMs"].as_u64() < short["startMs"].as_u64());
+
+        let file = record::content(&cluster, "room", &id, long);
+        assert_eq!(long["bytes"], file.len());
+        recording::assert_sound(&file, Duration::from_millis(long_ms.expect("a length")));
+        let heard = recording::hear(&file, &[ANN_HZ, BOB_HZ]);
+        assert_in_its_place(&heard, gaps, hz);
+    }
+}
+
+fn track_of<'a>(recording: &'a Value, identity: &str) -> &'a Value {
+    let tracks = recording["tracks"].as_array().expect("tracks");
+    let found: Vec<_> = tracks.iter().filter(|one| one["identity"] == identity).collect();
+    assert_eq!(found.len(), 1, "tracks of {identity}: {recording}");
+    found[0]
+}
+
+fn gaps_of(track: &Value) -> &[Value] {
+    track["gaps"].as_array().map(Vec::as_slice).expect("gaps")
+}
+
+/// Fails unless the tone is heard before and after every gap, and not in it.
+#[track_caller]
+fn assert_in_its_place(heard: &[Heard], gaps: &[Value], hz: u32) {
+    let is_gap = |tenth: usize| {
+        gaps.iter().any(|gap| {
+            let [start, length] = ["startMs", "durationMs"].map(|key| gap[key].as_u64());
+            let (start, length) = (start.expect("a start"), length.expect("a length"));
+            let at = u64::try_from(tenth).expect("a time") * 100;
+            at + 100 > start && at < start + length
+        })
+    };
+    for (tenth, found) in heard.iter().enumerate() {
+        // A decoder fades over edges, and the first and last tenths are no whole ones.
+        let nearby = tenth.saturating_sub(2)..=tenth + 2;
+        let is_edge = nearby.clone().any(|one| is_gap(one) != is_gap(tenth));
+        if is_edge || tenth < 2 || tenth + 2 >= heard.len() {
+            continue;
+        }
+        match is_gap(tenth) {
+            true => assert_ne!(*found, Heard::Tone(hz), "at {tenth} of {heard:?}: {gaps:?}"),
+            false => assert_eq!(*found, Heard::Tone(hz), "at {tenth} of {heard:?}: {gaps:?}"),
+        }
     }
 }

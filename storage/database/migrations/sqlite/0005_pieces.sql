@@ -1,0 +1,33 @@
+-- When a file's first sound came, in microseconds since 1970: what a recording's start is may
+-- still be learned.
+ALTER TABLE recording_tracks RENAME COLUMN start_ms TO began;
+UPDATE recording_tracks SET began = began * 1000 + COALESCE(
+    (SELECT started_at FROM recordings WHERE recordings.id = recording_tracks.recording), 0);
+
+-- What is being written, as JSON, while it is.
+ALTER TABLE recordings ADD COLUMN progress TEXT;
+
+-- The files of a track of which several recorders have one each, under the epoch in which it
+-- began. Those that wait aren't in the track's own file yet. A track with one file has no row.
+CREATE TABLE recording_pieces (
+    recording TEXT NOT NULL REFERENCES recordings (id),
+    track_sid TEXT NOT NULL,
+    epoch INTEGER NOT NULL,
+    began INTEGER NOT NULL,
+    duration_ms INTEGER NOT NULL,
+    bytes INTEGER NOT NULL,
+    sha256 BLOB NOT NULL,
+    object TEXT NOT NULL,
+    gaps TEXT NOT NULL,
+    waits INTEGER NOT NULL,
+    PRIMARY KEY (recording, track_sid, epoch)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX recording_pieces_waiting ON recording_pieces (recording, track_sid) WHERE waits = 1;
+
+-- Objects that no row points to any more, or not yet. One that is doomed may be gone.
+CREATE TABLE unused_objects (
+    object TEXT PRIMARY KEY,
+    since INTEGER NOT NULL,
+    doomed INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
