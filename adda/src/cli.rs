@@ -226,6 +226,10 @@ pub(crate) struct LoadArgs {
     /// Listeners in each room, who say nothing
     #[arg(long, default_value_t = 10)]
     pub(crate) listeners: u32,
+    /// Listeners of each room who go on reading; the kernel drops voice at the others' sockets,
+    /// so that the driver takes less of a machine that it shares with the server. All by default
+    #[arg(long, value_name = "LISTENERS")]
+    pub(crate) sample: Option<u32>,
     /// Milliseconds of sound in a packet: 10, 20, 40 or 60
     #[arg(long, default_value_t = 20, value_name = "MS")]
     pub(crate) packet_ms: u32,

@@ -49,6 +49,7 @@ fn options(args: &LoadArgs) -> Options {
         rooms: args.rooms,
         talkers: args.talkers,
         listeners: args.listeners,
+        sampled: args.sample,
         packet_ms: args.packet_ms,
         joins_per_second: args.rate,
         order: if args.by_room { JoinOrder::RoomByRoom } else { JoinOrder::TalkersFirst },

@@ -3,6 +3,7 @@
 //! The driver is `adda load`, one process of real callers. Figures land in `docs/benchmarks`: the
 //! baseline that a commit's change is read against. Nothing here passes or fails by the clock.
 
+mod allocations;
 mod capacity;
 mod delay;
 mod plot;
@@ -76,6 +77,7 @@ pub(crate) fn curve(workspace: &Workspace, report: &mut Report) -> Result<()> {
     save(workspace, report, "curve.json", &Value::Array(rows.collect()))
 }
 
+pub(crate) use allocations::run as allocations;
 pub(crate) use capacity::run as capacity;
 pub(crate) use delay::run as delay;
 pub(crate) use profile::run as profile;

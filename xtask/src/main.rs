@@ -22,7 +22,8 @@ cargo xtask bench   the cost of forwarding, beside LiveKit's server under the sa
 cargo xtask bench curve      … over listeners and rooms
 cargo xtask bench capacity   … with two thousand participants, who come and go twice
 cargo xtask bench delay      … and how long packets stay as a core gets busier
-cargo xtask bench profile    … as a flame graph";
+cargo xtask bench profile    … as a flame graph
+cargo xtask bench allocations    what the forwarding threads allocate for a packet: nothing";
 
 fn main() -> ExitCode {
     let mut report = Report::new(Box::new(stdout()), env::var_os("CI").is_some());
@@ -37,6 +38,7 @@ fn main() -> ExitCode {
         ["bench", "capacity"] => bench::capacity,
         ["bench", "delay"] => bench::delay,
         ["bench", "profile"] => bench::profile,
+        ["bench", "allocations"] => bench::allocations,
         [] | ["help" | "--help" | "-h"] => {
             report.line(USAGE);
             return ExitCode::SUCCESS;

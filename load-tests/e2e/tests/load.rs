@@ -47,6 +47,21 @@ fn the_load_tester_fills_rooms_over_two_connections() {
 }
 
 #[test]
+fn of_the_load_testers_listeners_only_the_sampled_read_on() {
+    let server = Server::start();
+    let shape = ["--rooms", "2", "--talkers", "2", "--listeners", "3", "--sample", "1"];
+    let report = load(&server, &[&shape[..], &["--warm-up", "1", "--window", "2"]].concat());
+
+    let heard = number(&report, "/joins/streams_heard");
+    assert!((heard - 12.0).abs() < 0.5, "all hear everybody once: {report:#}");
+    // One listener in each of two rooms, two talkers, 50 packets a second, two seconds.
+    let delivered = number(&report, "/windows/0/packets_delivered");
+    assert!((370.0..430.0).contains(&delivered), "{delivered} delivered: {report:#}");
+    assert!(number(&report, "/windows/0/loss_percent") < 3.0, "{report:#}");
+    assert!(number(&report, "/joins/failed") < 0.5, "nobody is lost by it: {report:#}");
+}
+
+#[test]
 fn the_load_tester_says_why_nobody_could_join() {
     let server = Server::start();
     let url = server.url();

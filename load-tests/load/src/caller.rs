@@ -1,6 +1,7 @@
 //! One participant, from its token to its leaving.
 
 mod connection;
+mod deafness;
 mod descriptions;
 mod hearing;
 mod signal;
@@ -38,6 +39,8 @@ pub(crate) struct Recruit {
     pub(crate) number: u32,
     /// One of the first, who are asked what they lost while the rest joined.
     pub(crate) is_early: bool,
+    /// Goes on reading what it hears.
+    pub(crate) is_sampled: bool,
 }
 
 /// What a caller does in its room.
@@ -88,7 +91,7 @@ struct Caller<'a> {
 impl<'a> Caller<'a> {
     async fn join(crew: &'a Crew, recruit: &Recruit, started: Instant) -> anyhow::Result<Self> {
         let options = &crew.options;
-        let Recruit { room, part, number, is_early: _ } = recruit;
+        let Recruit { room, part, number, .. } = recruit;
         let identity = match part {
             Part::Talker => format!("talker-{number}"),
             Part::Listener => format!("listener-{number}"),
@@ -139,11 +142,17 @@ impl<'a> Caller<'a> {
                 ready = self.publisher.readable() => {
                     ready?;
                     self.publisher.receive(|packet| self.hearing.on_packet(self.crew, packet));
+                    if self.hearing.is_over() {
+                        self.publisher.go_deaf()?;
+                    }
                 }
                 ready = readable(self.subscriber.as_ref()) => {
                     ready?;
                     if let Some(subscriber) = &mut self.subscriber {
                         subscriber.receive(|packet| self.hearing.on_packet(self.crew, packet));
+                        if self.hearing.is_over() {
+                            subscriber.go_deaf()?;
+                        }
                     }
                 }
                 _ = pace.tick(), if self.voice.is_some() => self.talk(),

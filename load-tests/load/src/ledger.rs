@@ -57,6 +57,7 @@ pub(crate) struct Losses {
 
 struct Listener {
     is_early: bool,
+    is_sampled: bool,
     losses: Losses,
 }
 
@@ -110,8 +111,8 @@ impl Ledger {
         }
     }
 
-    pub(crate) fn add_listener(&mut self, is_early: bool) -> ListenerId {
-        self.listeners.push(Listener { is_early, losses: Losses::default() });
+    pub(crate) fn add_listener(&mut self, is_early: bool, is_sampled: bool) -> ListenerId {
+        self.listeners.push(Listener { is_early, is_sampled, losses: Losses::default() });
         ListenerId(self.listeners.len() - 1)
     }
 
@@ -172,6 +173,9 @@ impl Ledger {
         let mut loss = fractions();
         for listener in &mut self.listeners {
             let Losses { delivered, skipped } = std::mem::take(&mut listener.losses);
+            if !listener.is_sampled {
+                continue;
+            }
             // One that heard nothing at all has lost everything.
             let lost = (skipped * 100_000).checked_div(delivered + skipped).unwrap_or(100_000);
             loss.saturating_record(lost);
@@ -294,7 +298,7 @@ mod tests {
     #[test]
     fn what_a_stream_skips_is_lost_and_what_overtakes_is_not() {
         let mut ledger = Ledger::new(Arc::default());
-        let listener = ledger.add_listener(false);
+        let listener = ledger.add_listener(false, true);
         deliver(&mut ledger, listener, &[65_534, 65_535, 1, 0, 2, 5]);
         let cut = ledger.cut();
         assert_eq!(cut.delivered, 6);
@@ -305,7 +309,7 @@ mod tests {
     #[test]
     fn what_the_first_callers_lost_is_told_apart() {
         let mut ledger = Ledger::new(Arc::default());
-        let (early, late) = (ledger.add_listener(true), ledger.add_listener(false));
+        let (early, late) = (ledger.add_listener(true, true), ledger.add_listener(false, true));
         deliver(&mut ledger, early, &[1, 2, 4]);
         deliver(&mut ledger, late, &[1, 9]);
         let heard = Early { listeners: 1, packets_delivered: 3, packets_lost: 1 };
@@ -315,8 +319,8 @@ mod tests {
     #[test]
     fn one_who_hears_nothing_has_lost_everything() {
         let mut ledger = Ledger::new(Arc::default());
-        let heard = ledger.add_listener(false);
-        ledger.add_listener(false);
+        let heard = ledger.add_listener(false, true);
+        ledger.add_listener(false, true);
         deliver(&mut ledger, heard, &[1, 2, 3]);
         let loss = percentiles(&ledger.cut().loss);
         assert_eq!(loss.count, 2);
@@ -325,9 +329,20 @@ mod tests {
     }
 
     #[test]
+    fn one_who_reads_no_more_has_lost_nothing() {
+        let mut ledger = Ledger::new(Arc::default());
+        let heard = ledger.add_listener(false, true);
+        ledger.add_listener(false, false);
+        deliver(&mut ledger, heard, &[1, 2, 3]);
+        let loss = percentiles(&ledger.cut().loss);
+        assert_eq!(loss.count, 1);
+        assert!(loss.max < 0.1, "{loss:?}");
+    }
+
+    #[test]
     fn late_packets_are_counted_and_a_cut_starts_anew() {
         let mut ledger = Ledger::new(Arc::default());
-        let listener = ledger.add_listener(false);
+        let listener = ledger.add_listener(false, true);
         let mut stream = ledger.open_stream(SeqNo(1));
         for (sequence, millis) in [(1, 59), (2, 61), (3, 500)] {
             let one_way = Duration::from_millis(millis);

@@ -16,6 +16,10 @@ pub struct Options {
     pub talkers: u32,
     /// Hear every talker of their room, and publish nothing. In each room.
     pub listeners: u32,
+    /// Listeners of each room who go on reading what they hear, if not all. The others join and
+    /// hear everybody once; from then on the kernel drops the voice at their sockets, and the
+    /// driver takes no time from a server that it shares a machine with.
+    pub sampled: Option<u32>,
     /// Sound in one packet, in milliseconds.
     pub packet_ms: u32,
     /// Pace of joining.
@@ -60,6 +64,8 @@ pub enum InvalidOptions {
     Url,
     #[error("there must be a room, a talker, a listener, a thread and a window")]
     Nothing,
+    #[error("of the listeners of a room some must be sampled, and no more than there are")]
+    Sample,
     #[error("at most {SECTIONS_MAX} talkers fit one room")]
     Talkers,
     #[error("a packet must hold 10, 20, 40 or 60 ms of sound")]
@@ -75,6 +81,8 @@ impl Options {
             Err(InvalidOptions::Url)
         } else if counts.contains(&0) || self.threads == 0 || self.window.is_zero() {
             Err(InvalidOptions::Nothing)
+        } else if !(1..=self.listeners).contains(&self.sampled()) {
+            Err(InvalidOptions::Sample)
         } else if self.talkers > SECTIONS_MAX {
             Err(InvalidOptions::Talkers)
         } else if ![10, 20, 40, 60].contains(&self.packet_ms) {
@@ -88,6 +96,11 @@ impl Options {
 
     pub(crate) fn packet_interval(&self) -> Duration {
         Duration::from_millis(self.packet_ms.into())
+    }
+
+    /// Listeners of each room who read what they hear.
+    pub(crate) fn sampled(&self) -> u32 {
+        self.sampled.unwrap_or(self.listeners)
     }
 
     /// Talker-to-listener streams that there should be.

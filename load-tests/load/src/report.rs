@@ -22,6 +22,8 @@ pub struct Workload {
     pub rooms: u32,
     pub talkers_per_room: u32,
     pub listeners_per_room: u32,
+    /// Read what they heard in the windows. What the others got, or lost, is not in there.
+    pub listeners_sampled_per_room: u32,
     pub joins_per_second: f64,
     pub payload_bytes: usize,
     pub packets_per_second_and_talker: u32,
@@ -70,9 +72,9 @@ pub struct ServerJoining {
 pub struct Window {
     pub seconds: f64,
     pub packets_sent: u64,
-    /// Of all listeners together.
+    /// Of all sampled listeners together.
     pub packets_delivered: u64,
-    /// What `packets_sent` would be at every listener that should hear them.
+    /// What `packets_sent` would be at every sampled listener that should hear them.
     pub packets_wanted: u64,
     /// Of `packets_wanted`. A packet on its way when the window ends counts as lost.
     pub loss_percent: f64,
@@ -92,7 +94,8 @@ pub struct Window {
 pub struct ServerUse {
     /// CPU seconds per second.
     pub cpu: f64,
-    /// User and kernel time of all its threads, by packet delivered.
+    /// User and kernel time of all its threads, by packet delivered; listeners who aren't sampled
+    /// count as the others.
     pub cpu_us_per_packet: f64,
     pub memory_bytes: u64,
 }

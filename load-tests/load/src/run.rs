@@ -171,8 +171,9 @@ impl Run {
                 let worker = usize::try_from(roll.recruited)? % self.workers.len();
                 let worker = self.workers.get(worker).context("no threads")?;
                 let is_early = roll.recruited < EARLY_CALLERS;
+                let is_sampled = number < self.options.sampled();
                 let room = format!("{}-{room}", roll.name);
-                worker.recruit(Recruit { room, part, number, is_early }).await?;
+                worker.recruit(Recruit { room, part, number, is_early, is_sampled }).await?;
                 roll.recruited += 1;
             }
         }
@@ -203,7 +204,10 @@ impl Run {
             (started.elapsed().as_secs_f64(), self.server_usage()?, own.usage()?);
         let cut = self.cut().await?;
         let server = server_before.zip(server_after);
-        let packets_wanted = cut.sent * u64::from(self.options.listeners);
+        let [sampled, listeners] = [self.options.sampled(), self.options.listeners].map(u64::from);
+        let packets_wanted = cut.sent * sampled;
+        // What the others got is not seen: as much as the sampled.
+        let delivered = cut.delivered * listeners / sampled.max(1);
         Ok(Window {
             seconds,
             packets_sent: cut.sent,
@@ -213,7 +217,7 @@ impl Run {
             loss_percent_by_listener: percentiles(&cut.loss),
             one_way_ms: percentiles(&cut.one_way),
             packets_late: cut.late,
-            server: server.map(|(before, after)| server_use(before, after, seconds, cut.delivered)),
+            server: server.map(|(before, after)| server_use(before, after, seconds, delivered)),
             driver_cpu: (own_after.cpu_seconds - own_before.cpu_seconds) / seconds,
         })
     }
@@ -281,6 +285,7 @@ fn workload(options: &Options) -> Workload {
         rooms: options.rooms,
         talkers_per_room: options.talkers,
         listeners_per_room: options.listeners,
+        listeners_sampled_per_room: options.sampled(),
         joins_per_second: options.joins_per_second,
         payload_bytes: PAYLOAD_BYTES,
         packets_per_second_and_talker: per_second,

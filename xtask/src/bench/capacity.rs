@@ -11,7 +11,9 @@ use super::{
 };
 use crate::{report::Report, workspace::Workspace};
 
-const WORKLOAD: Workload = Workload::new(200, 1, 9).joining_at(100).room_by_room();
+const WORKLOAD: Workload = Workload::new(200, 1, 9).joining_at(100).room_by_room().by_threads(2);
+/// Tenths of a second in which the allocator gives back what is free: it waits for ten seconds.
+const SETTLING: usize = 150;
 /// Tenths of a second for the last to be gone: a caller that doesn't say so is missed after 30 s.
 const LEAVING_MAX: usize = 600;
 
@@ -27,6 +29,7 @@ pub(crate) fn run(workspace: &Workspace, report: &mut Report) -> Result<()> {
         let measured = Measured::read(&output)?;
         report.line(&format!("wave {wave}, {WORKLOAD}: {measured}"));
         wait_until_empty(&ours)?;
+        (0..SETTLING).for_each(|_| pause());
         let after = running.held()?;
         report.line(&format!(
             "  {:.0} → {:.0} MB, {} → {} descriptors once all had left",

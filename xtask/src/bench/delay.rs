@@ -11,13 +11,14 @@ use super::{
 };
 use crate::{report::Report, workspace::Workspace};
 
-/// One room is one thread, so these load one core: an eighth of it to two thirds, about.
-const WORKLOADS: [Workload; 4] = [
-    Workload::new(1, 40, 20).joining_at(50),
-    Workload::new(1, 40, 50).joining_at(50),
-    Workload::new(1, 40, 75).joining_at(50),
-    Workload::new(1, 40, 100).joining_at(50),
-];
+/// One room is one thread, so these load one core, up to half of it and beyond. All of the
+/// machine would go to their readers, were there more of them.
+const WORKLOADS: [Workload; 4] = [of(40), of(150), of(300), of(450)];
+const READERS: u32 = 20;
+
+const fn of(listeners: u32) -> Workload {
+    Workload::new(1, 40, listeners).joining_at(25).sampling(READERS)
+}
 
 pub(crate) fn run(workspace: &Workspace, report: &mut Report) -> Result<()> {
     let ours = server::ours(workspace)?;

@@ -16,6 +16,10 @@ pub(super) struct Workload {
     listeners: u32,
     joins_per_second: u32,
     order: Order,
+    /// Listeners of each room who read on, if not all.
+    sampled: Option<u32>,
+    /// Of the driver.
+    threads: u32,
 }
 
 /// Who joins first.
@@ -28,7 +32,8 @@ enum Order {
 impl Workload {
     pub(super) const fn new(rooms: u32, talkers: u32, listeners: u32) -> Self {
         let order = Order::TalkersFirst;
-        Self { rooms, talkers, listeners, joins_per_second: 20, order }
+        let (sampled, threads) = (None, 1);
+        Self { rooms, talkers, listeners, joins_per_second: 20, order, sampled, threads }
     }
 
     /// The first rooms talk while the others fill.
@@ -38,6 +43,16 @@ impl Workload {
 
     pub(super) const fn joining_at(self, joins_per_second: u32) -> Self {
         Self { joins_per_second, ..self }
+    }
+
+    /// Only so many listeners of a room read on: the driver would slow the server otherwise.
+    pub(super) const fn sampling(self, listeners: u32) -> Self {
+        Self { sampled: Some(listeners), ..self }
+    }
+
+    /// Callers enough to keep more than one core busy.
+    pub(super) const fn by_threads(self, threads: u32) -> Self {
+        Self { threads, ..self }
     }
 
     /// What its curve runs over: the listeners of one room, or the rooms.
@@ -52,6 +67,8 @@ impl Workload {
             ("--talkers", self.talkers),
             ("--listeners", self.listeners),
             ("--rate", self.joins_per_second),
+            ("--sample", self.sampled.unwrap_or(self.listeners)),
+            ("--threads", self.threads),
             ("--pid", pid),
             ("--windows", 3),
             ("--window", 8),

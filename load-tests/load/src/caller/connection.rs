@@ -11,6 +11,7 @@ use proto::{data::ChannelSide, ice, rtp, sdp};
 use sfu_rtc::{Event, Output, Role, Transport};
 use tokio::net::UdpSocket;
 
+use super::deafness;
 use crate::{
     clock,
     limits::{DATAGRAM_BYTES_MAX, DATAGRAMS_PER_TURN},
@@ -28,6 +29,7 @@ pub(super) struct Connection {
     server: Option<SocketAddr>,
     live: Option<Live>,
     is_connected: bool,
+    is_deaf: bool,
 }
 
 /// What there is once the server's address and credentials are known.
@@ -39,7 +41,15 @@ struct Live {
 impl Connection {
     pub(super) fn new(channels: ChannelSide) -> anyhow::Result<Self> {
         let local = ice::Credentials { ufrag: random::text::<4>()?, pwd: random::text::<16>()? };
-        Ok(Self { local, channels, remote: None, server: None, live: None, is_connected: false })
+        Ok(Self {
+            local,
+            channels,
+            remote: None,
+            server: None,
+            live: None,
+            is_connected: false,
+            is_deaf: false,
+        })
     }
 
     pub(super) fn local(&self) -> &ice::Credentials {
@@ -121,6 +131,17 @@ impl Connection {
                 _ => {}
             }
         }
+    }
+
+    /// Has the kernel drop voice from now on.
+    pub(super) fn go_deaf(&mut self) -> anyhow::Result<()> {
+        if let Some(live) = &self.live
+            && !self.is_deaf
+        {
+            deafness::set(&live.socket).context("no filter before the socket")?;
+            self.is_deaf = true;
+        }
+        Ok(())
     }
 
     pub(super) fn handle_timeout(&mut self, now: Instant) {

@@ -22,18 +22,21 @@ pub(super) struct Hearing {
     /// We, in RTCP.
     ssrc: u32,
     started: Instant,
+    /// Streams after which it is enough, for one who isn't sampled.
+    enough: Option<usize>,
     /// By SSRC.
     streams: BTreeMap<u32, Stream>,
 }
 
 impl Hearing {
     pub(super) fn new(crew: &Crew, recruit: &Recruit, started: Instant) -> anyhow::Result<Self> {
-        let is_early = recruit.is_early;
+        let Recruit { is_early, is_sampled, .. } = *recruit;
         let hears = recruit.part == Part::Listener;
         Ok(Self {
-            listener: hears.then(|| crew.ledger.borrow_mut().add_listener(is_early)),
+            listener: hears.then(|| crew.ledger.borrow_mut().add_listener(is_early, is_sampled)),
             ssrc: u32::from_be_bytes(random::bytes()?),
             started,
+            enough: (!is_sampled).then(|| usize::try_from(crew.options.talkers)).transpose()?,
             streams: BTreeMap::new(),
         })
     }
@@ -54,6 +57,11 @@ impl Hearing {
             self.streams.entry(packet.ssrc).or_insert_with(|| ledger.open_stream(packet.sequence));
         let nanos = crew.clock.nanos().saturating_sub(u64::from_be_bytes(*sent));
         ledger.note_delivered(listener, stream, packet.sequence, Duration::from_nanos(nanos));
+    }
+
+    /// Whether everybody was heard once, and that is enough.
+    pub(super) fn is_over(&self) -> bool {
+        self.enough.is_some_and(|enough| self.streams.len() >= enough)
     }
 
     /// A compound with a receiver report; `None` while there is nothing to report on.

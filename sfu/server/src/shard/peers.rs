@@ -37,7 +37,8 @@ impl Paths {
 /// All peers of a shard.
 #[derive(Default)]
 pub(super) struct Peers {
-    slots: Vec<Option<Peer>>,
+    /// Boxed: a peer takes kilobytes, and what has left must not keep them.
+    slots: Vec<Option<Box<Peer>>>,
     by_address: HashMap<SocketAddr, u32>,
     by_ufrag: HashMap<String, u32>,
     dirty: Vec<u32>,
@@ -53,7 +54,7 @@ impl Peers {
         let peer =
             Peer { id, transport, paths: Paths::default(), dirty: false, ufrags: Vec::new() };
         if let Some(slot) = self.slots.get_mut(index) {
-            *slot = Some(peer);
+            *slot = Some(Box::new(peer));
         }
         self.name(id.index, ufrag);
         self.touch(id.index);
@@ -74,11 +75,11 @@ impl Peers {
 
     /// Returns the peer of this very life of the id.
     pub(super) fn get(&mut self, id: TransportId) -> Option<&mut Peer> {
-        self.slots.get_mut(id.index as usize)?.as_mut().filter(|peer| peer.id == id)
+        self.at(id.index).filter(|peer| peer.id == id)
     }
 
     pub(super) fn at(&mut self, index: u32) -> Option<&mut Peer> {
-        self.slots.get_mut(index as usize)?.as_mut()
+        self.slots.get_mut(index as usize)?.as_deref_mut()
     }
 
     pub(super) fn by_address(&mut self, address: SocketAddr) -> Option<&mut Peer> {
@@ -92,7 +93,7 @@ impl Peers {
 
     /// Lets checks for `ufrag` find the peer, along with the one it had before.
     pub(super) fn name(&mut self, index: u32, ufrag: String) {
-        let Some(peer) = self.slots.get_mut(index as usize).and_then(Option::as_mut) else {
+        let Some(peer) = self.slots.get_mut(index as usize).and_then(Option::as_deref_mut) else {
             return;
         };
         peer.ufrags.push(ufrag.clone());
@@ -105,7 +106,7 @@ impl Peers {
 
     /// The peer proved to be at `address`, by a check that came in on `socket`.
     pub(super) fn map(&mut self, index: u32, address: SocketAddr, socket: usize) {
-        let Some(peer) = self.slots.get_mut(index as usize).and_then(Option::as_mut) else {
+        let Some(peer) = self.slots.get_mut(index as usize).and_then(Option::as_deref_mut) else {
             return;
         };
         peer.paths.known.retain(|(known, _)| *known != address);
@@ -129,7 +130,7 @@ impl Peers {
 
     /// Notes that the peer may have something to say.
     pub(super) fn touch(&mut self, index: u32) {
-        if let Some(peer) = self.slots.get_mut(index as usize).and_then(Option::as_mut)
+        if let Some(peer) = self.slots.get_mut(index as usize).and_then(Option::as_deref_mut)
             && !peer.dirty
         {
             peer.dirty = true;

@@ -133,9 +133,10 @@ fn timestamp(control: &Control, len: usize) -> Option<u64> {
     }
     // Length, then level and type as two 32-bit words, then seconds and nanoseconds.
     let [_, level_and_type, seconds, nanos, ..] = *control;
-    let expected = [libc::SOL_SOCKET.to_ne_bytes(), libc::SCM_TIMESTAMPNS.to_ne_bytes()].concat();
-    (level_and_type.to_ne_bytes() == *expected)
-        .then(|| seconds.wrapping_mul(1_000_000_000).wrapping_add(nanos))
+    let [a, b, c, d, e, f, g, h] = level_and_type.to_ne_bytes();
+    let is_ours = i32::from_ne_bytes([a, b, c, d]) == libc::SOL_SOCKET
+        && i32::from_ne_bytes([e, f, g, h]) == libc::SCM_TIMESTAMPNS;
+    is_ours.then(|| seconds.wrapping_mul(1_000_000_000).wrapping_add(nanos))
 }
 
 /// Packets waiting to leave one socket, back to back in an arena.

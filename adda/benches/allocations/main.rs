@@ -1,0 +1,162 @@
+//! What the threads that forward allocate, packet by packet: nothing, once they are warm.
+//!
+//! The whole server runs in this process under an allocator that counts by thread. Two loads
+//! follow each other that differ in one thing, how much sound a packet holds: what comes with
+//! time (reports, checks, ticks) is the same in both, what comes with a packet is not.
+
+mod counting;
+
+use std::{
+    env, fs,
+    io::{self, Write as _},
+    net::{Ipv4Addr, TcpListener, TcpStream},
+    path::PathBuf,
+    thread,
+    time::Duration,
+};
+
+use anyhow::{Context as _, Result, ensure};
+use load::{JoinOrder, Options, Phase, Progress, SignalPath};
+use serde_json::{Value, json};
+use tokio::{sync::watch, time};
+
+const ROOMS: u32 = 4;
+const TALKERS: u32 = 2;
+const LISTENERS: u32 = 20;
+const WARM_UP: Duration = Duration::from_secs(3);
+const WINDOW: Duration = Duration::from_secs(8);
+/// Above this share of packets something allocates for some of them: one packet in a thousand.
+const PER_PACKET_MAX: f64 = 0.001;
+
+/// What the shards did in one window.
+#[derive(Clone, Copy, Debug)]
+struct Counted {
+    packets: u64,
+    allocations: u64,
+}
+
+fn main() -> Result<()> {
+    let directory = tempfile::tempdir()?;
+    let port = free_port()?;
+    let data = directory.path().to_string_lossy().into_owned();
+    thread::spawn(move || {
+        let port = port.to_string();
+        let words = ["adda", "dev", "--port", &port, "--log", "json", "--data-dir", &data];
+        adda::run(words.map(Into::into))
+    });
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let (slow, fast) = runtime.block_on(async {
+        wait_until_open(port).await?;
+        anyhow::Ok((under_load(port, 20).await?, under_load(port, 10).await?))
+    })?;
+    let more_packets = fast.packets.checked_sub(slow.packets).filter(|more| *more > 0);
+    let more_packets = more_packets.context("shorter packets were not more packets")?;
+    let more = fast.allocations.cast_signed() - slow.allocations.cast_signed();
+    let per_packet = as_float(more) / as_float(more_packets.cast_signed());
+    let figures = json!({
+        "workload": format!("{ROOMS}×{TALKERS}×{LISTENERS}"),
+        "packets_of_20_ms": counted(slow),
+        "packets_of_10_ms": counted(fast),
+        "allocations_per_forwarded_packet": (per_packet * 1e6).round() / 1e6,
+    });
+    writeln!(io::stdout(), "{figures:#}")?;
+    if let Some(path) = path_asked_for() {
+        fs::write(&path, format!("{figures:#}\n")).with_context(|| path.display().to_string())?;
+    }
+    ensure!(per_packet < PER_PACKET_MAX, "{per_packet:.4} allocations per forwarded packet");
+    Ok(())
+}
+
+fn counted(of: Counted) -> Value {
+    json!({
+        "packets_forwarded": of.packets,
+        "allocations_on_shards": of.allocations,
+        "seconds": WINDOW.as_secs(),
+    })
+}
+
+/// Loads the server with packets of so many milliseconds and counts through one window.
+async fn under_load(port: u16, packet_ms: u32) -> Result<Counted> {
+    let (progress, watched) = watch::channel(NOTHING_YET);
+    let counting = tokio::spawn(count(watched));
+    load::run(options(port, packet_ms), progress).await?;
+    counting.await?.context("the load ended before its window did")
+}
+
+/// What happens between the first sign of the window and the first of its end. The window is
+/// seen from outside, to the quarter of a second: packets and allocations are read together.
+async fn count(mut watched: watch::Receiver<Progress>) -> Option<Counted> {
+    let mut begun: Option<Counted> = None;
+    while watched.changed().await.is_ok() {
+        let Progress { phase, packets_delivered, .. } = *watched.borrow_and_update();
+        let now =
+            Counted { packets: packets_delivered, allocations: counting::of_threads("shard-") };
+        match (phase, begun) {
+            (Phase::Measuring { .. }, None) => begun = Some(now),
+            (Phase::Leaving, Some(begun)) => {
+                return Some(Counted {
+                    packets: now.packets - begun.packets,
+                    allocations: now.allocations - begun.allocations,
+                });
+            }
+            _ => {}
+        }
+    }
+    None
+}
+
+fn options(port: u16, packet_ms: u32) -> Options {
+    Options {
+        url: format!("ws://127.0.0.1:{port}"),
+        key: "devkey".to_owned(),
+        secret: "secret".to_owned(),
+        rooms: ROOMS,
+        talkers: TALKERS,
+        listeners: LISTENERS,
+        sampled: None,
+        packet_ms,
+        joins_per_second: 50.0,
+        order: JoinOrder::TalkersFirst,
+        warm_up: WARM_UP,
+        window: WINDOW,
+        windows: 1,
+        path: SignalPath::OneConnection,
+        threads: 1,
+        server_pid: None,
+    }
+}
+
+const NOTHING_YET: Progress = Progress {
+    phase: Phase::Joining,
+    joined: 0,
+    failed: 0,
+    wanted: 0,
+    streams: 0,
+    streams_wanted: 0,
+    packets_sent: 0,
+    packets_delivered: 0,
+};
+
+async fn wait_until_open(port: u16) -> Result<()> {
+    for _ in 0..100 {
+        if TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok() {
+            return Ok(());
+        }
+        time::sleep(Duration::from_millis(100)).await;
+    }
+    anyhow::bail!("the server doesn't listen on port {port}")
+}
+
+fn free_port() -> Result<u16> {
+    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port())
+}
+
+/// What follows `--json`; Cargo has words of its own.
+fn path_asked_for() -> Option<PathBuf> {
+    env::args().skip_while(|word| word != "--json").nth(1).map(PathBuf::from)
+}
+
+#[expect(clippy::cast_precision_loss, reason = "packets of a few seconds: far below 2^52")]
+fn as_float(number: i64) -> f64 {
+    number as f64
+}
