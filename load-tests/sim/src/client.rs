@@ -123,12 +123,13 @@ impl Client {
             Act::Unmute => self.set_muted(false),
             Act::Ignore(whom) => drop(self.ignores.insert(whom)),
             Act::Heed(whom) => drop(self.ignores.remove(&whom)),
-            Act::Drop { .. } => self.session = None,
+            Act::Drop { .. } | Act::Vanish { .. } => self.session = None,
+            Act::Return => {}
         }
         self.pursue();
     }
 
-    /// The person's way back after a [`Act::Drop`], or after the server closed the socket.
+    /// The person's way back after a [`Act::Drop`] or an [`Act::Vanish`], or after the server closed the socket.
     pub(crate) fn come_back(&mut self) {
         if self.room.is_none() || self.session.is_some() {
             return;

@@ -19,7 +19,7 @@ mod world;
 
 pub use plan::{Act, Persona, Plan, Step};
 pub use random::Random;
-pub use recording::{Fault, Heard, LinkEvent, Received, Recording, Said, Sent, Told};
+pub use recording::{Fault, Heard, Joined, LinkEvent, Received, Recording, Said, Sent, Told};
 pub use world::play;
 
 /// Who somebody is: their place among a plan's people.

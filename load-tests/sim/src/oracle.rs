@@ -5,6 +5,7 @@ mod invariant;
 mod links;
 mod liveness;
 mod messages;
+mod outages;
 mod outcome;
 mod spans;
 
@@ -13,6 +14,7 @@ pub use invariant::invariant;
 pub use links::links;
 pub use liveness::liveness;
 pub use messages::messages;
+pub use outages::outages;
 pub use outcome::outcome;
 
 use std::{fmt, time::Duration};
@@ -43,5 +45,6 @@ pub fn judge(plan: &Plan, recording: &Recording) -> Vec<Complaint> {
     complaints.extend(liveness(plan, recording));
     complaints.extend(links(recording));
     complaints.extend(messages(plan, recording));
+    complaints.extend(outages(plan, recording));
     complaints
 }

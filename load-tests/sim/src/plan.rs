@@ -9,7 +9,11 @@ use crate::{PersonId, Random, RoomId, clock::Time, network::Quality};
 /// People act until here; what follows is for the dust to settle.
 const ACTING: Duration = Duration::from_secs(18);
 /// The last two seconds are what the outcome is judged by.
-const LENGTH: Duration = Duration::from_secs(26);
+const SETTLING: Duration = Duration::from_secs(8);
+/// The same for stories in which somebody's network is away for longer than consent lasts.
+const ACTING_WITH_OUTAGES: Duration = Duration::from_secs(80);
+/// Consent of 30 seconds, what the last check before may add to it, and some more.
+const LONG_OUTAGE: Duration = Duration::from_secs(40);
 
 /// A story: its people, and what they do in order.
 #[derive(Clone, Debug)]
@@ -61,6 +65,11 @@ pub enum Act {
     Drop {
         down: Duration,
     },
+    /// The whole network dies, WebSocket and media, and is back with [`Self::Return`].
+    Vanish {
+        down: Duration,
+    },
+    Return,
 }
 
 /// Where somebody stands at one moment, as far as the plan goes.
@@ -69,6 +78,8 @@ pub(crate) struct Standing {
     pub room: Option<RoomId>,
     pub publishes: bool,
     pub muted: bool,
+    /// Without a network.
+    pub away: bool,
     pub ignores: BTreeSet<PersonId>,
 }
 
@@ -83,18 +94,33 @@ impl Standing {
             Act::Ignore(whom) => drop(self.ignores.insert(whom)),
             Act::Heed(whom) => drop(self.ignores.remove(&whom)),
             Act::Drop { .. } => {}
+            Act::Vanish { .. } => self.away = true,
+            Act::Return => self.away = false,
         }
     }
 
     pub(crate) fn hears(&self, me: PersonId, other: &Self, whom: PersonId) -> bool {
         let together = self.room.is_some() && self.room == other.room && me != whom;
-        together && other.publishes && !other.muted && !self.ignores.contains(&whom)
+        let reached = !self.away && !other.away;
+        together && reached && other.publishes && !other.muted && !self.ignores.contains(&whom)
     }
 }
 
 impl Plan {
     /// Makes the story of that seed.
     pub fn from_seed(seed: u64) -> Self {
+        Self::make(seed, ACTING, live)
+    }
+
+    /// Makes a longer story, in which people are without a network now and then.
+    pub fn with_outages(seed: u64) -> Self {
+        let mut plan = Self::make(seed, ACTING_WITH_OUTAGES, live_with_outages);
+        // Leaps in the dark wrap a sequence number unseen, after which no SRTP finds its index.
+        plan.people.iter_mut().for_each(|persona| persona.leaps = false);
+        plan
+    }
+
+    fn make(seed: u64, acting: Duration, live: Live) -> Self {
         let mut random = Random::named(seed, &[0]);
         let rooms = random.between(1, 3);
         let people: Vec<Persona> =
@@ -102,10 +128,11 @@ impl Plan {
         let mut steps = Vec::new();
         for (who, _) in (0..).zip(&people) {
             let count = u16::try_from(people.len()).unwrap_or(u16::MAX);
-            live(&mut random, PersonId(who), count, rooms, &mut steps);
+            let crowd = Crowd { people: count, rooms };
+            live(&mut random, PersonId(who), crowd, &mut steps);
         }
         steps.sort_by_key(|step| (step.at, step.who));
-        Self { seed, people, steps, length: LENGTH }
+        Self { seed, people, steps, length: acting + SETTLING }
     }
 
     pub(crate) fn ids(&self) -> impl Iterator<Item = PersonId> + use<> {
@@ -137,12 +164,22 @@ fn persona(random: &mut Random) -> Persona {
     }
 }
 
+/// How many there are of what an act may name.
+#[derive(Clone, Copy, Debug)]
+struct Crowd {
+    people: u16,
+    rooms: u64,
+}
+
+/// Writes down one person's steps.
+type Live = fn(&mut Random, PersonId, Crowd, &mut Vec<Step>);
+
 /// One person's steps. What makes no sense where they stand is left out.
-fn live(random: &mut Random, who: PersonId, people: u16, rooms: u64, steps: &mut Vec<Step>) {
+fn live(random: &mut Random, who: PersonId, crowd: Crowd, steps: &mut Vec<Step>) {
     let mut standing = Standing::default();
     let mut at = random.millis(0, 2_500);
     while at < ACTING {
-        let act = next_act(random, &standing, people, rooms);
+        let act = next_act(random, &standing, crowd);
         if let Some(act) = act {
             standing.apply(act);
             steps.push(Step { at, who, act });
@@ -151,7 +188,28 @@ fn live(random: &mut Random, who: PersonId, people: u16, rooms: u64, steps: &mut
     }
 }
 
-fn next_act(random: &mut Random, standing: &Standing, people: u16, rooms: u64) -> Option<Act> {
+/// The same with long rests, and with networks that go away: for a moment, or for longer than
+/// consent to send lasts.
+fn live_with_outages(random: &mut Random, who: PersonId, crowd: Crowd, steps: &mut Vec<Step>) {
+    let mut standing = Standing::default();
+    let mut at = random.millis(0, 2_500);
+    while at < ACTING_WITH_OUTAGES {
+        let down = if random.happens(500) { random.millis(500, 15_000) } else { LONG_OUTAGE };
+        let fits = standing.room.is_some() && at + down < ACTING_WITH_OUTAGES;
+        if fits && random.happens(500) {
+            steps.push(Step { at, who, act: Act::Vanish { down } });
+            at += down;
+            steps.push(Step { at, who, act: Act::Return });
+        } else if let Some(act) = next_act(random, &standing, crowd) {
+            standing.apply(act);
+            steps.push(Step { at, who, act });
+        }
+        at += random.millis(5_000, 12_000);
+    }
+}
+
+fn next_act(random: &mut Random, standing: &Standing, crowd: Crowd) -> Option<Act> {
+    let Crowd { people, rooms } = crowd;
     let room = RoomId(u16::try_from(random.below(rooms)).unwrap_or_default());
     if standing.room.is_none() {
         return Some(Act::Enter(room));

@@ -5,6 +5,7 @@ use crate::{PersonId, RoomId, clock::Time};
 /// Everything that was sent and heard, in order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Recording {
+    pub joins: Vec<Joined>,
     pub heard: Vec<Heard>,
     pub sent: Vec<Sent>,
     pub said: Vec<Said>,
@@ -13,6 +14,13 @@ pub struct Recording {
     pub links: Vec<LinkEvent>,
     /// Of all outputs of all shards, in order.
     pub digest: u64,
+}
+
+/// A client that begins anew: not one that resumes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Joined {
+    pub at: Time,
+    pub who: PersonId,
 }
 
 /// A packet that arrived at a listener.

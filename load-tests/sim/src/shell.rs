@@ -7,6 +7,7 @@ use std::{
 
 use bytes::Bytes;
 use proto::{
+    control::ConnectionFailure,
     data::Channel,
     link::{LinkEncoding, LinkFrame},
     rtp::{NewHeader, Packet, RtpTime, SeqNo},
@@ -25,6 +26,8 @@ use crate::{
 
 /// A sequence number seen again sooner is a doubled packet, later it is a wrap.
 const REPLAY: Time = Time::from_secs(1);
+/// Silence after which a peer no longer consents to being sent anything (RFC 7675 §5.1).
+const CONSENT: Time = Time::from_secs(30);
 /// Wall time when the story begins.
 const STARTED_UNIX_MICROS: u64 = 1_800_000_000_000_000;
 
@@ -50,12 +53,27 @@ pub(crate) struct Shell {
 }
 
 /// One life of a connection.
+#[derive(Default)]
 struct Wire {
-    open: bool,
+    closed: bool,
+    /// Consent expired: it is of no more use.
+    failed: bool,
     fingerprint: Option<[u8; 32]>,
     end: Option<End>,
+    /// When its peer was last heard to consent.
+    consented: Time,
     /// When SSRCs and sequence numbers arrived last, as a replay window knows.
     seen: BTreeMap<(u32, u16), Time>,
+}
+
+impl Wire {
+    fn works(&self) -> bool {
+        !self.closed && !self.failed
+    }
+
+    fn consent_ends(&self) -> Option<Time> {
+        (self.works() && self.end.is_some()).then(|| self.consented + CONSENT)
+    }
 }
 
 /// What is for the world to do.
@@ -117,9 +135,10 @@ impl Shell {
         }
     }
 
-    /// When the shard wants to be woken.
+    /// When the shard wants to be woken, or a peer's consent expires.
     pub(crate) fn deadline(&self) -> Option<Time> {
-        self.deadline
+        let consents = self.wires.values().filter_map(Wire::consent_ends);
+        self.deadline.into_iter().chain(consents).min()
     }
 
     /// A hash of everything the shard ever asked for.
@@ -132,8 +151,19 @@ impl Shell {
     }
 
     pub(crate) fn wake(&mut self, now: Time) {
-        self.shard.handle_timeout(instant(now));
-        self.drain();
+        let ended = |wire: &Wire| wire.consent_ends().is_some_and(|end| end <= now);
+        let expired = self.wires.iter().filter(|(_, wire)| ended(wire)).map(|(id, _)| *id);
+        for id in expired.collect::<Vec<_>>() {
+            if let Some(wire) = self.wires.get_mut(&id) {
+                wire.failed = true;
+            }
+            let event = TransportEvent::Failed(ConnectionFailure::ConsentExpired);
+            self.input(Input::Transport { id, event }, now);
+        }
+        if self.deadline.is_some_and(|deadline| deadline <= now) {
+            self.shard.handle_timeout(instant(now));
+            self.drain();
+        }
     }
 
     pub(crate) fn input(&mut self, input: Input<'_>, now: Time) {
@@ -144,12 +174,13 @@ impl Shell {
     /// An ICE check. Returns whether it is answered.
     pub(crate) fn check(&mut self, from: End, ufrag: &str, now: Time) -> bool {
         let Some(id) = self.names.get(ufrag).copied() else { return false };
-        let Some(wire) = self.wires.get_mut(&id).filter(|wire| wire.open) else { return false };
+        let Some(wire) = self.wires.get_mut(&id).filter(|wire| wire.works()) else { return false };
         let Some(promised) = wire.fingerprint else { return false };
         if promised != fingerprint_of(from.person) {
             self.fault("a fingerprint that the peer never sent");
             return false;
         }
+        wire.consented = now;
         let news = wire.end.replace(from).is_none();
         self.ends.insert(from, id);
         if news {
@@ -218,7 +249,7 @@ impl Shell {
 
     pub(crate) fn open_end(&self, end: End) -> Option<TransportId> {
         let id = self.ends.get(&end).copied()?;
-        self.wires.get(&id).filter(|wire| wire.open).map(|_| id)
+        self.wires.get(&id).filter(|wire| wire.works()).map(|_| id)
     }
 
     fn copy(&mut self, forward: &Forward, payload: &[u8]) {
@@ -232,7 +263,7 @@ impl Shell {
             to: (self.index, forward.to.index, forward.to.generation),
             ssrc: forward.ssrc,
             index: u64::from(forward.roc) << 16 | u64::from(forward.sequence),
-            open: wire.is_some_and(|wire| wire.open),
+            open: wire.is_some_and(Wire::works),
         };
         let end = wire.and_then(|wire| wire.end);
         self.asked.push(Asked::Copy { copy, end, packet: packet_of(forward, payload) });
@@ -267,8 +298,7 @@ impl Shell {
     fn on_action(&mut self, id: TransportId, action: TransportAction) {
         match action {
             TransportAction::Open { local, .. } => {
-                let wire = Wire { open: true, fingerprint: None, end: None, seen: BTreeMap::new() };
-                if self.wires.insert(id, wire).is_some() {
+                if self.wires.insert(id, Wire::default()).is_some() {
                     self.fault("a connection's id used twice");
                 }
                 self.name(local.ufrag, id);
@@ -286,7 +316,7 @@ impl Shell {
             TransportAction::Close => {
                 self.expect_open(id);
                 if let Some(wire) = self.wires.get_mut(&id) {
-                    wire.open = false;
+                    wire.closed = true;
                 }
             }
         }
@@ -299,7 +329,7 @@ impl Shell {
     }
 
     fn expect_open(&mut self, id: TransportId) {
-        if !self.wires.get(&id).is_some_and(|wire| wire.open) {
+        if self.wires.get(&id).is_none_or(|wire| wire.closed) {
             self.fault("something asked of a connection that isn't open");
         }
     }

@@ -12,7 +12,7 @@ use proto::{
 };
 
 use crate::{
-    Act, Fault, Heard, PersonId, Plan, Random, Recording, RoomId, Sent,
+    Act, Fault, Heard, Joined, PersonId, Plan, Random, Recording, RoomId, Sent,
     client::{Client, Effect, Side},
     clock::Time,
     network::Way,
@@ -49,6 +49,8 @@ struct World<'p> {
     channels: BTreeMap<(End, Heading), Way>,
     events: BTreeMap<(Time, u64), Event>,
     scheduled: u64,
+    /// Until when people are without a network.
+    dark: BTreeMap<PersonId, Time>,
     /// When those who lost their socket come back.
     returns: BTreeMap<PersonId, Time>,
     recording: Recording,
@@ -98,6 +100,7 @@ impl<'p> World<'p> {
             channels: BTreeMap::new(),
             events: BTreeMap::new(),
             scheduled: 0,
+            dark: BTreeMap::new(),
             returns: BTreeMap::new(),
             recording: Recording::default(),
         };
@@ -161,7 +164,10 @@ impl<'p> World<'p> {
     }
 
     fn on_step(&mut self, act: Act, who: PersonId) {
-        if let Act::Drop { down } = act {
+        if let Act::Vanish { down } = act {
+            self.dark.insert(who, self.now + down);
+        }
+        if let Act::Drop { down } | Act::Vanish { down } = act {
             self.returns.insert(who, self.now + down);
             self.schedule(self.now + down, Event::Return(who));
             let session = self.clients.get(&who).and_then(Client::session);
@@ -203,6 +209,9 @@ impl<'p> World<'p> {
         let end = |side| End { person: who, life, side };
         match (effect, room) {
             (Effect::Connect(join), Some(room)) => {
+                if join.resume.is_none() {
+                    self.recording.joins.push(Joined { at: self.now, who });
+                }
                 let quality = self.persona(who).map(|persona| persona.signal).unwrap_or_default();
                 self.sockets.open(join.session, who, room, quality, self.plan.seed);
                 self.send(join.session, Frame::Join(join));
@@ -246,9 +255,18 @@ impl<'p> World<'p> {
         let name = [3, u64::from(end.person.0), u64::from(end.life), number_of(end.side, heading)];
         let way = self.ways.entry((end, heading));
         let way = way.or_insert_with(|| Way::new(quality, Random::named(seed, &name)));
-        for at in way.arrivals(self.now) {
+        let arrivals = way.arrivals(self.now);
+        if self.lights_on(end.person) > self.now {
+            return;
+        }
+        for at in arrivals {
             self.schedule(at, Event::Datagram(end, datagram.clone()));
         }
+    }
+
+    /// When a person's network carries again, which may be past.
+    fn lights_on(&self, who: PersonId) -> Time {
+        self.dark.get(&who).copied().unwrap_or_default()
     }
 
     fn on_frame(&mut self, session: proto::ids::SessionId, frame: Frame) {

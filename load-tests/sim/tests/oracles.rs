@@ -4,7 +4,10 @@
 
 use std::time::Duration;
 
-use sim::{Fault, Heard, LinkEvent, PersonId, Plan, Recording, RoomId, Sent, Told, oracle, play};
+use sim::{
+    Act, Fault, Heard, Joined, LinkEvent, PersonId, Plan, Recording, RoomId, Sent, Step, Told,
+    oracle, play,
+};
 
 /// A story with several rooms in which somebody is heard to the end.
 fn story() -> (Plan, Recording) {
@@ -99,6 +102,45 @@ fn two_talkers_in_one_stream_are_noticed() {
         let sent = *recording.sent.last().unwrap();
         recording.sent.push(Sent { talker: PersonId(99), index: sent.index + 1, ..sent });
     });
+}
+
+/// A story with an outage of that many seconds, by somebody whose place is beyond doubt.
+fn story_with_outage(seconds: std::ops::Range<u64>) -> (Plan, Recording, Step) {
+    let stories = (0..20).map(|seed| {
+        let plan = Plan::with_outages(seed);
+        let recording = play(&plan, 1);
+        (plan, recording)
+    });
+    let mut found = stories.filter_map(|(plan, recording)| {
+        let outage = plan.steps.iter().copied().find(|step| {
+            let fits =
+                matches!(step.act, Act::Vanish { down } if seconds.contains(&down.as_secs()));
+            let rested = plan.steps.iter().all(|other| {
+                other.who != step.who || other.at >= step.at || other.at + oracle::GRACE <= step.at
+            });
+            fits && rested
+        })?;
+        Some((plan, recording, outage))
+    });
+    found.next().unwrap()
+}
+
+#[test]
+fn a_place_lost_by_a_short_outage_is_noticed() {
+    let (plan, mut recording, outage) = story_with_outage(1..14);
+    assert_eq!(complaints_of(&plan, &recording), Vec::<String>::new());
+    let at = outage.at + Duration::from_secs(1);
+    recording.joins.push(Joined { at, who: outage.who });
+    let complaints = complaints_of(&plan, &recording);
+    assert!(complaints.iter().any(|what| what.starts_with("outages: ")), "{complaints:?}");
+}
+
+#[test]
+fn a_place_kept_through_a_long_outage_is_noticed() {
+    let (plan, mut recording, outage) = story_with_outage(36..60);
+    recording.joins.retain(|joined| joined.who != outage.who);
+    let complaints = complaints_of(&plan, &recording);
+    assert!(complaints.iter().any(|what| what.starts_with("outages: ")), "{complaints:?}");
 }
 
 #[test]

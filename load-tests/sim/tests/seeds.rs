@@ -7,12 +7,18 @@ const SEEDS: u64 = 200;
 /// Found by a sweep: a wish lost with its socket (323, 351, 724, 1004, 1122).
 const PROMOTED: [u64; 5] = [323, 351, 724, 1004, 1122];
 
+/// Stories with outages, which are three times as long.
+const SEEDS_WITH_OUTAGES: u64 = 40;
+
 fn complaints_of(seed: u64) -> Vec<String> {
-    let plan = Plan::from_seed(seed);
-    let one = play(&plan, 1);
-    let many = play(&plan, 3);
-    let mut complaints = oracle::judge(&plan, &one);
-    complaints.extend(oracle::judge(&plan, &many));
+    complaints_about(seed, &Plan::from_seed(seed))
+}
+
+fn complaints_about(seed: u64, plan: &Plan) -> Vec<String> {
+    let one = play(plan, 1);
+    let many = play(plan, 3);
+    let mut complaints = oracle::judge(plan, &one);
+    complaints.extend(oracle::judge(plan, &many));
     complaints.extend(oracle::differential(&one, &many));
     complaints.iter().take(8).map(|complaint| format!("seed {seed}: {complaint}")).collect()
 }
@@ -21,6 +27,25 @@ fn complaints_of(seed: u64) -> Vec<String> {
 fn every_story_ends_well() {
     let complaints: Vec<String> = (0..SEEDS).chain(PROMOTED).flat_map(complaints_of).collect();
     assert!(complaints.is_empty(), "{:#?}", complaints.iter().take(40).collect::<Vec<_>>());
+}
+
+#[test]
+fn every_story_with_outages_ends_well() {
+    let complaints: Vec<String> = (0..SEEDS_WITH_OUTAGES)
+        .flat_map(|seed| complaints_about(seed, &Plan::with_outages(seed)))
+        .collect();
+    assert!(complaints.is_empty(), "{:#?}", complaints.iter().take(40).collect::<Vec<_>>());
+}
+
+#[test]
+fn outages_are_short_and_long() {
+    let plans: Vec<Plan> = (0..SEEDS_WITH_OUTAGES).map(Plan::with_outages).collect();
+    let steps = || plans.iter().flat_map(|plan| &plan.steps);
+    let outages = |range: std::ops::Range<u64>| {
+        let fits = |act| matches!(act, Act::Vanish { down } if range.contains(&down.as_secs()));
+        steps().filter(|step| fits(step.act)).count()
+    };
+    assert!(outages(0..15) > 50 && outages(36..60) > 50);
 }
 
 #[test]

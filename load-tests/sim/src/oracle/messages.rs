@@ -64,7 +64,7 @@ fn everybody_talks(plan: &Plan) -> Plan {
     let mut plan = plan.clone();
     let steps = plan.steps.iter().flat_map(|step| match step.act {
         Act::Enter(_) => vec![*step, Step { act: Act::Publish, ..*step }],
-        Act::Leave | Act::Drop { .. } => vec![*step],
+        Act::Leave | Act::Drop { .. } | Act::Vanish { .. } | Act::Return => vec![*step],
         Act::Publish | Act::Mute | Act::Unmute | Act::Ignore(_) | Act::Heed(_) => Vec::new(),
     });
     plan.steps = steps.collect();

@@ -23,8 +23,11 @@ impl World<'_> {
         let quality = self.persona(end.person).map(|persona| persona.media).unwrap_or_default();
         let name = [6, u64::from(end.person.0), u64::from(end.life), number_of(end.side, heading)];
         let random = Random::named(self.plan.seed, &name);
+        let sent = self.now.max(self.lights_on(end.person));
         let way = self.channels.entry((end, heading));
-        let at = way.or_insert_with(|| Way::new(quality, random)).in_order(self.now);
+        let way = way.or_insert_with(|| Way::new(quality, random));
+        // What was sent while the network was away is sent again once it is back.
+        let at = way.in_order(sent);
         self.schedule(at, Event::Datagram(end, datagram));
     }
 
