@@ -37,7 +37,7 @@ const ROOMS: [Workload; 3] =
 /// Ours against the rival, workload by workload.
 pub(crate) fn compare(workspace: &Workspace, report: &mut Report) -> Result<()> {
     let [ours, rival] = [server::ours(workspace)?, server::livekit(workspace)?];
-    let mut rows = Vec::new();
+    let (mut rows, mut pairs) = (Vec::new(), Vec::new());
     for workload in COMPARED {
         let [theirs, own] = [&rival, &ours].map(|server| {
             report.line(&format!("{} at {workload}", server.name));
@@ -47,11 +47,15 @@ pub(crate) fn compare(workspace: &Workspace, report: &mut Report) -> Result<()> 
         report.line(&format!("  {}: {theirs}", rival.name));
         report.line(&format!("  {}: {own}", ours.name));
         report.line(&format!("  ratio: {}", own.ratio_to(&theirs)));
+        let costs = (own.cpu_us_per_packet, theirs.cpu_us_per_packet);
+        pairs.push((workload.to_string(), costs.0, costs.1));
         rows.push(json!({
             "workload": workload.to_string(), ours.name: own.to_json(), rival.name: theirs.to_json(),
             "ratio": own.ratio_to(&theirs).to_json(),
         }));
     }
+    let drawn = plot::bars(&pairs, [ours.name, rival.name]);
+    fs::write(folder(workspace)?.join("compare.svg"), drawn).context("compare.svg")?;
     save(workspace, report, "compare.json", &Value::Array(rows))
 }
 

@@ -18,7 +18,9 @@ pub(crate) fn run(workspace: &Workspace, report: &mut Report) -> Result<()> {
     let figures = figures.to_string_lossy();
     let words = ["bench", "--quiet", "--locked", "-p", "adda", "--bench", "allocations", "--"];
     let words = [&words[..], &["--json", &figures]].concat();
-    let counted = finish(command("cargo", &words, &workspace.root), LIMIT, Show::OnFailure);
+    let mut counting = command("cargo", &words, &workspace.root);
+    counting.env("ADDA_LOG_LEVELS", "warn");
+    let counted = finish(counting, LIMIT, Show::OnFailure);
     ensure!(counted.success, "{}", counted.output);
     report.line(&std::fs::read_to_string(&*figures)?);
     report.line("written to docs/benchmarks/allocations.json");

@@ -1,6 +1,13 @@
-//! The curve as a picture: cost of a packet over the size of the load, both axes logarithmic.
+//! Figures as pictures: the curve of cost over the size of a load, both axes logarithmic, and
+//! bars beside those of a rival.
 
 use super::workload::Measured;
+
+/// A workload's name, what we took for a packet, and what the rival took.
+pub(super) type Pair = (String, f64, f64);
+
+const BAR: f64 = 20.0;
+const LABELS: f64 = 90.0;
 
 /// A named line: sizes, and what was measured at each.
 type Series = (&'static str, Vec<(u32, Measured)>);
@@ -53,6 +60,38 @@ pub(super) fn draw(series: &[Series]) -> String {
         let row = 28.0 + 18.0 * number as f64;
         svg.push_str(&line((WIDTH - 210.0, row - 4.0), (WIDTH - 185.0, row - 4.0), colour));
         svg.push_str(&text((WIDTH - 178.0, row), "start", name));
+    }
+    svg.push_str("</svg>\n");
+    svg
+}
+
+/// Draws bars of microseconds a packet, ours over the rival's for each workload.
+pub(super) fn bars(pairs: &[Pair], names: [&str; 2]) -> String {
+    let height = 60.0 + pairs.len() as f64 * (2.0 * BAR + 24.0);
+    let most = pairs.iter().flat_map(|(_, ours, theirs)| [*ours, *theirs]).fold(1.0, f64::max);
+    let mut svg = format!(
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {height}\" \
+         font-family=\"sans-serif\" font-size=\"13\">\n\
+         <rect width=\"{WIDTH}\" height=\"{height}\" fill=\"#fff\"/>\n"
+    );
+    let title = "µs of server CPU for each packet delivered (rooms × talkers × listeners)";
+    svg.push_str(&text((20.0, 28.0), "start", title));
+    let mut top = 48.0;
+    for (workload, ours, theirs) in pairs {
+        svg.push_str(&text((LABELS, top + BAR + 5.0), "end", workload));
+        for ((cost, name), colour) in [*ours, *theirs].iter().zip(names).zip(COLOURS) {
+            let width = (WIDTH - LABELS - 150.0) * cost / most;
+            svg.push_str(&format!(
+                "<rect x=\"{:.1}\" y=\"{top:.1}\" width=\"{width:.1}\" height=\"{:.1}\" \
+                 fill=\"{colour}\"/>\n",
+                LABELS + 10.0,
+                BAR - 2.0
+            ));
+            let label = format!("{cost:.1}  {name}");
+            svg.push_str(&text((LABELS + 16.0 + width, top + BAR - 6.0), "start", &label));
+            top += BAR;
+        }
+        top += 24.0;
     }
     svg.push_str("</svg>\n");
     svg

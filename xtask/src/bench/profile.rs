@@ -17,10 +17,11 @@ use super::{
 };
 use crate::{report::Report, workspace::Workspace};
 
-const WORKLOAD: Workload = Workload::new(1, 5, 50).joining_at(50);
+/// Enough for some thousand samples; few read, so that the kernel's share is the sender's.
+const WORKLOAD: Workload = Workload::new(1, 20, 100).joining_at(25).sampling(20);
 const DRAW: &str = "inferno@0.12.6";
 /// Tenths of a second until everybody has joined and the windows have begun.
-const JOINING: usize = 60;
+const JOINING: usize = 90;
 
 pub(crate) fn run(workspace: &Workspace, report: &mut Report) -> Result<()> {
     let ours = server::ours(workspace)?;
@@ -30,7 +31,11 @@ pub(crate) fn run(workspace: &Workspace, report: &mut Report) -> Result<()> {
     let driving = std::thread::scope(|scope| {
         let driving = scope.spawn(|| WORKLOAD.drive(workspace, &ours, running.pid()));
         (0..JOINING).for_each(|_| pause());
-        let recorded = record(&tools.join("perf.data"), running.pid());
+        // Copying stacks costs the process time of its own, so the share is taken without.
+        let recorded = record(&tools.join("share.data"), running.pid(), &[]).and_then(|()| {
+            let stacks = ["--call-graph", "dwarf,8192"];
+            record(&tools.join("perf.data"), running.pid(), &stacks)
+        });
         let driven = driving.join().map_err(|_| anyhow::anyhow!("the driver's thread ended"))?;
         recorded.and(driven)
     });
@@ -65,14 +70,14 @@ fn install(tools: &std::path::Path) -> Result<std::path::PathBuf> {
     Ok(bin)
 }
 
-fn record(data: &std::path::Path, pid: u32) -> Result<()> {
+fn record(data: &std::path::Path, pid: u32, more: &[&str]) -> Result<()> {
     let pid = pid.to_string();
-    let words =
-        ["record", "-q", "-F", "999", "-g", "--call-graph", "dwarf,16384", "-p", &pid, "-o"];
     let status = Command::new("perf")
-        .args(words)
+        .args(["record", "-q", "-F", "2999", "-p", &pid])
+        .args(more)
+        .arg("-o")
         .arg(data)
-        .args(["--", "sleep", "8"])
+        .args(["--", "sleep", "6"])
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .status()
@@ -84,7 +89,7 @@ fn record(data: &std::path::Path, pid: u32) -> Result<()> {
 /// The share of samples whose instruction is not the kernel's.
 fn user_share(tools: &std::path::Path) -> Result<f64> {
     let words = ["script", "-G", "-F", "ip", "-i"];
-    let output = Command::new("perf").args(words).arg(tools.join("perf.data")).output()?;
+    let output = Command::new("perf").args(words).arg(tools.join("share.data")).output()?;
     let text = String::from_utf8_lossy(&output.stdout);
     let addresses: Vec<&str> = text.split_whitespace().collect();
     ensure!(!addresses.is_empty(), "perf sampled nothing");
