@@ -47,6 +47,8 @@ pub(crate) struct Shell {
     names: BTreeMap<String, TransportId>,
     ends: BTreeMap<End, TransportId>,
     deadline: Option<Time>,
+    /// No consent ends before: a check only puts that off.
+    consent_due: Option<Time>,
     digest: Digest,
     /// What the shard asked for and the shell has not done itself.
     pub(crate) asked: Vec<Asked>,
@@ -130,6 +132,7 @@ impl Shell {
             names: BTreeMap::new(),
             ends: BTreeMap::new(),
             deadline: None,
+            consent_due: None,
             digest: Digest(0xCBF2_9CE4_8422_2325),
             asked: Vec::new(),
         }
@@ -137,8 +140,7 @@ impl Shell {
 
     /// When the shard wants to be woken, or a peer's consent expires.
     pub(crate) fn deadline(&self) -> Option<Time> {
-        let consents = self.wires.values().filter_map(Wire::consent_ends);
-        self.deadline.into_iter().chain(consents).min()
+        self.deadline.into_iter().chain(self.consent_due).min()
     }
 
     /// A hash of everything the shard ever asked for.
@@ -151,6 +153,16 @@ impl Shell {
     }
 
     pub(crate) fn wake(&mut self, now: Time) {
+        if self.consent_due.is_some_and(|due| due <= now) {
+            self.expire(now);
+        }
+        if self.deadline.is_some_and(|deadline| deadline <= now) {
+            self.shard.handle_timeout(instant(now));
+            self.drain();
+        }
+    }
+
+    fn expire(&mut self, now: Time) {
         let ended = |wire: &Wire| wire.consent_ends().is_some_and(|end| end <= now);
         let expired = self.wires.iter().filter(|(_, wire)| ended(wire)).map(|(id, _)| *id);
         for id in expired.collect::<Vec<_>>() {
@@ -160,10 +172,7 @@ impl Shell {
             let event = TransportEvent::Failed(ConnectionFailure::ConsentExpired);
             self.input(Input::Transport { id, event }, now);
         }
-        if self.deadline.is_some_and(|deadline| deadline <= now) {
-            self.shard.handle_timeout(instant(now));
-            self.drain();
-        }
+        self.consent_due = self.wires.values().filter_map(Wire::consent_ends).min();
     }
 
     pub(crate) fn input(&mut self, input: Input<'_>, now: Time) {
@@ -181,6 +190,7 @@ impl Shell {
             return false;
         }
         wire.consented = now;
+        self.consent_due.get_or_insert(now + CONSENT);
         let news = wire.end.replace(from).is_none();
         self.ends.insert(from, id);
         if news {
