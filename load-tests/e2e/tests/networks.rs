@@ -42,7 +42,7 @@ fn every_sdk_hears_every_other() {
     }
 }
 
-/// aiortc (OpenSSL, libsrtp) as the clients that know nothing newer: it offers one profile, which we
+/// aiortc (OpenSSL, libsrtp) as clients that know nothing newer: it offers one profile, which we
 /// must take, while the other side of the call keeps AES-GCM.
 #[test]
 fn python_callers_with_sha1_alone_speak_and_hear() {

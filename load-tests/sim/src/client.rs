@@ -129,7 +129,8 @@ impl Client {
         self.pursue();
     }
 
-    /// The person's way back after a [`Act::Drop`] or an [`Act::Vanish`], or after the server closed the socket.
+    /// The person's way back after a [`Act::Drop`] or an [`Act::Vanish`], or after the server
+    /// closed the socket.
     pub(crate) fn come_back(&mut self) {
         if self.room.is_none() || self.session.is_some() {
             return;
