@@ -70,6 +70,19 @@ fn what_two_heard_is_in_the_file_once_and_the_first_counts() {
 }
 
 #[test]
+fn at_a_seam_nothing_moves_what_follows() {
+    let first = heard(0..100);
+    let mut second = heard(100..200);
+    // Its first packet was half a packet early.
+    second.began = second.began.map(|began| UnixMicros(began.0 - 10_000));
+    let (file, summary) = join(&[&first, &second]);
+    let expected = at_their_places(0..100);
+    let after = (101..200).map(|number| (number * FRAME - FRAME / 2, number));
+    assert_eq!(file.voices(), expected.into_iter().chain(after).collect::<Vec<_>>());
+    assert_eq!(summary.samples, 200 * FRAME - FRAME / 2);
+}
+
+#[test]
 fn what_one_missed_is_taken_from_the_other() {
     // The one lost packets and was away for a second; the other was there from 1.5 s on.
     let came = (0..50).chain(60..80).chain(130..200);

@@ -288,3 +288,33 @@ fn last_page(file: &mut File) -> io::Result<Option<(ogg::LastPage, u64)>> {
     let last = ogg::last_page(&tail);
     Ok(last.map(|last| (last, start + u64::try_from(last.end).unwrap_or_default())))
 }
+
+#[cfg(test)]
+mod tests {
+    use proto::{ids::ParticipantSid, link::LinkTrackId, livekit::TrackSource};
+
+    use super::*;
+
+    #[test]
+    fn a_file_that_has_ended_has_nothing_that_the_disk_may_yet_lose() {
+        let folder = tempfile::tempdir().unwrap();
+        let (at, usage) = (UnixMicros(1), Usage::new(1 << 20));
+        let track = LinkTrack {
+            id: LinkTrackId(1),
+            sid: TrackSid::from_random(1),
+            name: String::new(),
+            source: TrackSource::Microphone,
+            muted: false,
+            participant: ParticipantSid::from_random(1),
+            identity: "ada".parse().unwrap(),
+            participant_name: String::new(),
+            at,
+        };
+        let begun = Begun { at, serial: 1 };
+        let mut files = TrackFiles::create(folder.path(), &track, begun, Epoch(1), &usage).unwrap();
+        files.append(b"a page", &usage).unwrap();
+        assert!(files.is_dirty);
+        files.finish(Summary { samples: 960, gaps: Gaps::default() }).unwrap();
+        assert!(!files.is_dirty, "it is going to be stored and its spool removed");
+    }
+}

@@ -1,7 +1,11 @@
 //! A recorder that is killed in mid-sentence goes on, with a hole that is listed, or another does,
 //! and what the first one has is added when it comes back.
 
-use std::time::Duration;
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use e2e::{
     cluster::{Cluster, Shape},
@@ -91,6 +95,31 @@ fn what_a_killed_recorder_has_is_added_to_what_the_other_recorded() {
         let heard = recording::hear(&file, &[ANN_HZ, BOB_HZ]);
         assert_in_its_place(&heard, gaps, hz);
     }
+    assert_nothing_unused_stays(&cluster, &id, &with);
+}
+
+/// Fails unless an hour later the store holds a recording's files and nothing else of it.
+fn assert_nothing_unused_stays(cluster: &Cluster, id: &str, recording: &Value) {
+    let postgres = &cluster.servers.postgres;
+    let _ = postgres.query("UPDATE unused_objects SET since = 0");
+    let unused = || postgres.query("SELECT count(*) FROM unused_objects");
+    record::wait_for(|| unused().trim() == "0", "unused objects to be removed");
+    let folder = cluster.servers.s3.objects().join("rec").join(id);
+    let kept = folders_below(&folder).iter().map(|folder| files_in(folder)).sum::<usize>();
+    assert_eq!(kept, 2, "files in {}", folder.display());
+    for track in recording["tracks"].as_array().expect("tracks") {
+        assert_eq!(track["bytes"], record::content(cluster, "room", id, track).len());
+    }
+}
+
+fn folders_below(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).expect("a folder").flatten();
+    entries.map(|entry| entry.path()).filter(|path| path.is_dir()).collect()
+}
+
+fn files_in(folder: &Path) -> usize {
+    let entries = fs::read_dir(folder).expect("a folder").flatten();
+    entries.filter(|entry| entry.path().extension() == Some("ogg".as_ref())).count()
 }
 
 fn track_of<'a>(recording: &'a Value, identity: &str) -> &'a Value {
