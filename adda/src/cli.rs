@@ -72,6 +72,35 @@ pub(crate) struct DevArgs {
     /// Threads that forward media [default: one a core]
     #[arg(long, value_name = "N")]
     shards: Option<u32>,
+    #[command(flatten)]
+    media: MediaArgs,
+}
+
+/// Flags of whatever receives media. Each is a config key of the same name.
+#[derive(Debug, Default, Args)]
+struct MediaArgs {
+    /// Addresses of this machine that media is received on [default: all it has]
+    #[arg(long, value_name = "IP[,IP]")]
+    media_listen: Option<String>,
+    /// What clients are told instead: this machine's public addresses, where it is behind NAT
+    #[arg(long, value_name = "IP[,IP]")]
+    media_advertise: Option<String>,
+}
+
+impl MediaArgs {
+    fn set(&self, table: &mut Table) {
+        set_in(table, "media", "listen", self.media_listen.as_deref());
+        set_in(table, "media", "advertise", self.media_advertise.as_deref());
+    }
+}
+
+/// Sets `key` of `section`, if it was given.
+fn set_in(table: &mut Table, section: &str, key: &str, value: Option<&str>) {
+    let Some(value) = value else { return };
+    let section = table.entry(section).or_insert_with(|| Value::Table(Table::new()));
+    if let Value::Table(section) = section {
+        section.insert(key.to_owned(), Value::String(value.to_owned()));
+    }
 }
 
 impl DevArgs {
@@ -89,6 +118,7 @@ impl DevArgs {
         set("log", self.log.clone().map(Value::String));
         let data_dir = self.data_dir.as_ref().map(|dir| dir.display().to_string());
         set("data_dir", data_dir.map(Value::String));
+        self.media.set(&mut table);
         table
     }
 }
@@ -119,6 +149,11 @@ pub(crate) struct ServeArgs {
     /// Where state is kept [default: ./adda-data]
     #[arg(long, value_name = "DIR")]
     data_dir: Option<PathBuf>,
+    /// Addresses of this machine that HTTP is bound to [default: all it has]
+    #[arg(long, value_name = "IP[,IP]")]
+    http_listen: Option<String>,
+    #[command(flatten)]
+    media: MediaArgs,
 }
 
 impl ServeArgs {
@@ -131,6 +166,8 @@ impl ServeArgs {
         if let Some(dir) = &self.data_dir {
             table.insert("data_dir".to_owned(), Value::String(dir.display().to_string()));
         }
+        set_in(&mut table, "http", "listen", self.http_listen.as_deref());
+        self.media.set(&mut table);
         table
     }
 }

@@ -9,6 +9,11 @@ use std::{
 use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 
+use crate::{
+    addresses::Addresses,
+    network::{self, MediaError},
+};
+
 /// The default, with a comment for every key. `adda config print-default` prints it.
 pub(crate) const DEFAULT: &str = include_str!("default.toml");
 
@@ -27,6 +32,8 @@ pub(crate) struct Config {
     pub(crate) shards: usize,
     pub(crate) keys: BTreeMap<String, String>,
     pub(crate) node: Node,
+    pub(crate) http: Http,
+    pub(crate) media: Media,
     pub(crate) cluster: Cluster,
     pub(crate) redis: Redis,
     pub(crate) database: Database,
@@ -56,6 +63,21 @@ pub(crate) enum LogFormat {
 pub(crate) struct Node {
     pub(crate) id: String,
     pub(crate) region: String,
+}
+
+/// Where HTTP is reached.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Http {
+    pub(crate) listen: Addresses,
+}
+
+/// Where media is received, and what clients are told of that.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Media {
+    pub(crate) listen: Addresses,
+    pub(crate) advertise: Addresses,
 }
 
 /// How the processes of a pool reach each other.
@@ -110,6 +132,8 @@ pub(crate) enum ConfigError {
     UnknownKey { key: String, origin: String, hint: String },
     #[error("config: {0}; see `adda config print-default`")]
     BadValue(String),
+    #[error(transparent)]
+    Media(#[from] MediaError),
 }
 
 impl Config {
@@ -149,9 +173,11 @@ impl Config {
             }
         }
         merge(&mut table, flags);
-        table
-            .try_into()
-            .map_err(|error: toml::de::Error| ConfigError::BadValue(one_line(error.message())))
+        // All of what the error says, since its message alone leaves out the key.
+        let refused = |error: toml::de::Error| ConfigError::BadValue(one_line(&error.to_string()));
+        let config: Self = table.try_into().map_err(refused)?;
+        network::check(&config.media)?;
+        Ok(config)
     }
 }
 
@@ -315,10 +341,24 @@ mod tests {
             ("port = ", &[][..]),
             ("port = \"high\"", &[][..]),
             ("port = 70000", &[][..]),
+            ("http.listen = \"example.com\"", &[][..]),
+            ("media.advertise = \"0.0.0.0\"", &[][..]),
             ("", &[("PORT", "high")][..]),
+            ("", &[("MEDIA_ADVERTISE", "here")][..]),
         ] {
             let refusal = load(file, environment, "").unwrap_err().to_string();
             assert!(!refusal.contains('\n') && refusal.len() > 20, "{refusal}");
+        }
+    }
+    #[test]
+    fn a_refused_value_is_named_by_its_key() {
+        for (file, key) in [
+            ("port = \"high\"", "port"),
+            ("http.listen = \"example.com\"", "http.listen"),
+            ("media.advertise = \"sfu-1.example.com\"", "media.advertise"),
+        ] {
+            let refusal = load(file, &[], "").unwrap_err().to_string();
+            assert!(refusal.contains(key), "{refusal}");
         }
     }
 }

@@ -1,6 +1,7 @@
 //! What the executable does: reads what it is told, composes the roles, says what went wrong in
 //! one line. A library, so that a benchmark can run it within its own process.
 
+mod addresses;
 mod announce;
 mod cli;
 mod config;

@@ -268,10 +268,12 @@ fn bind(config: &Config, data_dir: &DataDir, purpose: Purpose) -> anyhow::Result
         Purpose::Dev => {
             [Ipv4Addr::LOCALHOST.into()].into_iter().chain(network::loopback_v6()).collect()
         }
-        Purpose::Serve => network::any(),
+        Purpose::Serve if config.http.listen.is_empty() => network::any(),
+        Purpose::Serve => config.http.listen.iter().collect(),
     };
     for host in hosts {
-        listeners.http.push(listen(SocketAddr::new(host, config.port), "--port")?);
+        let address = SocketAddr::new(host, config.port);
+        listeners.http.push(listen(address, "http.listen, --port")?);
     }
     if config.lan && purpose == Purpose::Dev {
         let addresses = network::interfaces();
@@ -293,8 +295,16 @@ fn bind(config: &Config, data_dir: &DataDir, purpose: Purpose) -> anyhow::Result
 ///
 /// When it is taken.
 pub(crate) fn listen(address: SocketAddr, key: &str) -> anyhow::Result<TcpListener> {
-    listen_at(address).with_context(|| {
-        format!("{address}/tcp can't be bound; stop what uses it, or choose another port ({key})")
+    listen_at(address).map_err(|error| {
+        let ip = address.ip();
+        let refused = if error.kind() == io::ErrorKind::AddrNotAvailable {
+            format!("{ip} is no address of this machine: name one it has ({key})")
+        } else {
+            format!(
+                "{address}/tcp can't be bound; stop what uses it, or choose another port ({key})"
+            )
+        };
+        anyhow::Error::new(error).context(refused)
     })
 }
 

@@ -58,7 +58,7 @@ impl Sfu {
             owner,
             region: config.node.region.clone(),
             version: VERSION,
-            media: network::media(),
+            media: network::media(&config.media)?,
             first_port: media_port(config)?,
             shards: shards(config),
             ice_servers: Vec::new(),

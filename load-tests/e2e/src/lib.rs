@@ -16,6 +16,7 @@ pub mod cluster;
 mod driver;
 pub mod http;
 pub mod kind;
+pub mod nat;
 mod network;
 pub mod notes;
 pub mod peer;

@@ -67,6 +67,8 @@ pub struct Peer {
     certificate: Certificate,
     local: ice::Credentials,
     remote: Option<sdp::Peer>,
+    /// Where the server takes media, as its latest answer says.
+    candidates: Vec<SocketAddr>,
     transport: Option<Transport>,
     sections: Vec<SectionKind>,
     offers: u32,
@@ -131,6 +133,7 @@ impl Peer {
             certificate,
             local,
             remote: None,
+            candidates: Vec::new(),
             transport: None,
             sections,
             offers: 1,
@@ -259,6 +262,12 @@ impl Peer {
     /// Sends bytes from its media socket to the server's.
     pub fn send_datagram(&self, bytes: &[u8]) {
         self.udp.send_to(bytes, self.media()).expect("sent");
+    }
+
+    /// Where the server says, once it has answered, that it takes media.
+    pub fn offered(&mut self) -> Vec<SocketAddr> {
+        self.wait("answer", |peer| peer.answered > 0);
+        self.candidates.clone()
     }
 
     /// The server's address for media.
@@ -414,8 +423,9 @@ impl Peer {
         let session = sdp::Session::parse(answer.sdp.as_bytes()).expect("an answer");
         let peer = session.peer().expect("who answers");
         let candidates = session.sections.iter().flat_map(|section| &section.candidates);
+        self.candidates = candidates.copied().collect();
         if self.transport.is_none() {
-            let candidates = candidates.filter(|address| address.is_ipv4());
+            let candidates = self.candidates.iter().filter(|address| address.is_ipv4());
             let server =
                 *candidates.min_by_key(|address| !address.ip().is_loopback()).expect("a candidate");
             let (role, local) = (Role::Client { server }, self.local.clone());

@@ -51,7 +51,8 @@ impl Drop for Filter {
     }
 }
 
-fn nft(rules: &str) {
+/// Has `nft` take in rules.
+pub(crate) fn nft(rules: &str) {
     let mut child = Command::new("nft")
         .args(["-f", "-"])
         .stdin(Stdio::piped())

@@ -2,11 +2,13 @@
 
 #![expect(clippy::indexing_slicing, reason = "JSON answers `Null` for what it lacks")]
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use e2e::{
     client::Client,
+    enter_network,
     kind::Kind,
+    nat::{Nat, PUBLIC},
     peer::{Manner, Peer},
     server::Server,
     weather::Weather,
@@ -66,6 +68,37 @@ fn python_callers_with_sha1_alone_speak_and_hear() {
         let profile = "SRTP_AES128_CM_SHA1_80";
         assert_eq!(caller.profiles(), json!([profile, profile]), "{}", caller.identity);
     }
+}
+
+/// The server binds what its machine has and offers what the world calls it; nothing reaches it
+/// but by the router.
+#[test]
+fn a_server_behind_nat_is_reached_by_its_public_addresses_alone() {
+    enter_network();
+    let _nat = Nat::start();
+    let server = Server::start_with(&[
+        "--media-listen",
+        "10.88.0.2,fd88::2",
+        "--media-advertise",
+        "203.0.113.7,2001:db8:7::7",
+    ]);
+    let mut scout = Peer::signal(&server, "room", "scout", Manner::with_ssrc(1));
+    let offered: BTreeSet<String> =
+        scout.offered().iter().map(|address| address.ip().to_string()).collect();
+    assert_eq!(offered, PUBLIC.map(str::to_owned).into(), "what clients are told");
+
+    let talk = |kind: Kind, room: &str| {
+        let ann = Client::join(kind, &server, room, "ann");
+        let bob = Client::join(kind, &server, room, "bob");
+        ann.publish_tone(600);
+        bob.publish_tone(900);
+        bob.expect_tone("ann", 600);
+        ann.expect_tone("bob", 900);
+    };
+    talk(Kind::ChromiumV1, "over IPv4");
+    let _no_ipv4 = Weather::NoIpv4.over(&server);
+    talk(Kind::ChromiumV1, "over IPv6");
+    talk(Kind::Go, "in Go");
 }
 
 /// Five packets of a hundred are lost each way from before the join: checks, handshakes, data and

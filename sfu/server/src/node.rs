@@ -1,6 +1,10 @@
 //! A running node: its shards, and the ways to them.
 
-use std::{io, net::SocketAddr, thread};
+use std::{
+    io,
+    net::{IpAddr, SocketAddr},
+    thread,
+};
 
 use proto::{control::Event, pool::Owner};
 use sfu_rtc::Certificate;
@@ -40,6 +44,8 @@ pub enum StartError {
         "media port {address}/udp can't be bound; stop what uses it, or choose another --port (media uses port + 2 and up)"
     )]
     Bind { address: SocketAddr, source: io::Error },
+    #[error("{0} is no address of this machine: media.listen must name some that it has")]
+    NoSuchAddress(IpAddr),
     #[error("{given} shards asked for: choose 1 to {SHARDS_MAX}")]
     Shards { given: usize },
     #[error("no certificate for media could be made: {0}")]
@@ -100,8 +106,14 @@ fn start_shard(
     let clock = Clock;
     let port = port_of(config, index)?;
     let sockets = bind_all(config, port)?;
-    let addresses: Vec<SocketAddr> =
-        config.media.iter().map(|media| SocketAddr::new(media.advertise, port)).collect();
+    let mut addresses = Vec::new();
+    for media in &config.media {
+        let offered = SocketAddr::new(media.advertise, port);
+        // Several sockets may stand behind one public address.
+        if !addresses.contains(&offered) {
+            addresses.push(offered);
+        }
+    }
     let waker = Waker::new()?;
     let (commands, shard_commands) = mpsc::channel(MAILBOX_MAX);
     let (requests, shard_links) = mpsc::channel(LINK_REQUESTS_MAX);
@@ -141,9 +153,11 @@ fn port_of(config: &Config, shard: usize) -> Result<u16, StartError> {
 
 fn bind_all(config: &Config, port: u16) -> Result<Vec<std::net::UdpSocket>, StartError> {
     let bind = |media: &crate::config::MediaAddress| {
-        Socket::bind(media.bind, port).map_err(|source| StartError::Bind {
-            address: SocketAddr::new(media.bind, port),
-            source,
+        Socket::bind(media.bind, port).map_err(|source| {
+            if source.kind() == io::ErrorKind::AddrNotAvailable {
+                return StartError::NoSuchAddress(media.bind);
+            }
+            StartError::Bind { address: SocketAddr::new(media.bind, port), source }
         })
     };
     config.media.iter().map(bind).collect()
