@@ -1,4 +1,4 @@
-//! Tells the registry that this process lives, what it does and how busy it is.
+//! Tells the registry that this process lives, what it does, how busy it is and what is wrong.
 
 use std::time::Duration;
 
@@ -15,6 +15,12 @@ use tracing::debug;
 /// Between two heartbeats.
 const INTERVAL: Duration = Duration::from_millis(500);
 
+/// What `/readyz` calls the registry.
+const REGISTRY: &str = "registry";
+
+/// What an operator is told while heartbeats are not heard.
+const WITHOUT_REGISTRY: &str = "calls and joins go on with the nodes that are known, and nodes that come or go are noticed late";
+
 /// How long a heartbeat lives: three may be lost.
 const LIFE: Duration = Duration::from_secs(2);
 
@@ -30,17 +36,25 @@ pub(crate) async fn run(
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
+        let stuck = health.stuck();
         // Whether signaling in this process finds a media node is not for the media node to say.
         let is_ready = match shards.is_empty() {
-            true => health.reasons().is_empty(),
-            false => health.stuck().is_empty(),
+            true => health.is_ready(),
+            false => stuck.is_empty(),
         };
+        record.reasons = [stuck, health.reasons()].concat();
+        // Whoever reads it has it from the registry.
+        record.reasons.retain(|reason| !reason.starts_with(REGISTRY));
         record.state = if is_ready { NodeState::Ready } else { NodeState::Unready };
         record.rooms = shards.iter().map(|shard| shard.borrow().core.rooms).sum();
         record.participants = shards.iter().map(|shard| shard.borrow().core.participants).sum();
         record.load = load.measure();
-        if let Err(error) = registry.announce(&record, LIFE).await {
-            debug!(%error, "heartbeat was not heard");
+        match registry.announce(&record, LIFE).await {
+            Ok(()) => health.ready(REGISTRY),
+            Err(error) => {
+                debug!(%error, "heartbeat was not heard");
+                health.degraded(REGISTRY, format!("{error}; {WITHOUT_REGISTRY}"));
+            }
         }
     }
 }

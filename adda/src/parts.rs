@@ -10,7 +10,6 @@ use service::metrics;
 use storage_database::Database;
 use storage_objects::{Objects, S3Config, SigningKey};
 use storage_registry::Registry;
-use tracing::warn;
 
 use crate::config::Config;
 
@@ -62,25 +61,16 @@ pub(crate) fn objects(
         };
         open().with_context(|| format!("the object store {} can't be opened", folder.display()))?
     } else {
-        let objects = Objects::s3(&S3Config {
+        Objects::s3(&S3Config {
             endpoint: s3.endpoint.clone(),
             bucket: s3.bucket.clone(),
             region: s3.region.clone(),
             access_key: s3.access_key.clone(),
             secret_key: s3.secret_key.clone(),
-        });
-        tokio::spawn(prepare(objects.clone()));
-        objects
+        })
     };
     objects.register(registry);
     Ok(objects)
-}
-
-/// Tells the operator early what the first upload would run into.
-async fn prepare(objects: Objects) {
-    if let Err(error) = objects.prepare().await {
-        warn!(%error, "object store is not ready");
-    }
 }
 
 /// Makes the folder for what need not outlive the process.

@@ -155,6 +155,8 @@ impl Process {
         let data_dir = self.data_dir.path();
         let database = parts::database(config, data_dir, numbers).await?;
         let objects = parts::objects(config, data_dir, numbers)?;
+        tokio::spawn(storage_database::watch(database.clone(), health.clone()));
+        tokio::spawn(storage_objects::watch(objects.clone(), health.clone()));
         if roles.recorder {
             let local = started.sfu.as_ref().map(Sfu::links);
             let door = recorder::Door { local, token: token.clone() };
@@ -192,6 +194,7 @@ impl Process {
             rooms: 0,
             participants: 0,
             load: 0.0,
+            reasons: Vec::new(),
         };
         let shards = started.sfu.as_ref().map(|sfu| sfu.snapshots.clone()).unwrap_or_default();
         sfu_server::watch(health, &shards);
@@ -261,7 +264,7 @@ fn owner(config: &Config) -> anyhow::Result<Owner> {
 }
 
 /// Binds the HTTP ports: in dev loopback always and the local network with `--lan`, in a pool
-/// every interface.
+/// where the configuration says, or every interface.
 fn bind(config: &Config, data_dir: &DataDir, purpose: Purpose) -> anyhow::Result<Listeners> {
     let mut listeners = Listeners::default();
     let hosts: Vec<IpAddr> = match purpose {

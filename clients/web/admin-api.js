@@ -15,8 +15,9 @@ export class AdminApi {
     this.#token = token;
   }
 
-  async pool() {
-    return (await this.#call('GET', '/admin/v1/pool')).nodes;
+  /** `{nodes, reasons}`: `reasons` is what the signaling node that answers says is wrong. */
+  pool() {
+    return this.#call('GET', '/admin/v1/pool');
   }
 
   async rooms() {
@@ -34,12 +35,6 @@ export class AdminApi {
 
   stop(id) {
     return this.#call('POST', `/v1/recordings/${encodeURIComponent(id)}/stop`, {});
-  }
-
-  /** Why this signaling node takes no new work; empty when it does. */
-  async reasons() {
-    const response = await this.#fetch('GET', '/readyz');
-    return (await response.json()).reasons ?? [];
   }
 
   async #call(method, path, body) {

@@ -67,7 +67,7 @@ async function enter(token) {
 async function refresh() {
   clearTimeout(timer);
   try {
-    const [nodes, rooms, reasons] = await Promise.all([api.pool(), api.rooms(), api.reasons()]);
+    const [{ nodes, reasons = [] }, rooms] = await Promise.all([api.pool(), api.rooms()]);
     for (const { name } of rooms.slice(0, ROOMS_ASKED_MAX)) asked.add(name);
     const recordings = await recordingsOf([...asked]);
     draw({ nodes, rooms, reasons, recordings });
@@ -100,21 +100,19 @@ function draw({ nodes, rooms, reasons, recordings }) {
     .slice(0, ROOMS_SHOWN_MAX)
     .map((room) => ({ ...room, recording: running.get(room.name) }));
   drawTable('rooms', ROOM_COLUMNS, shown);
-  byId('no-rooms').hidden = rooms.length > 0;
+  showIfAny('rooms', rooms);
   drawTable('recordings', RECORDING_COLUMNS, recordings);
-  byId('no-recordings').hidden = recordings.length > 0;
+  showIfAny('recordings', recordings);
 }
 
 /** One sentence for each thing that somebody should do something about. */
 function findings({ nodes, reasons, recordings }) {
-  const has = (role) => nodes.some(({ roles }) => roles.includes(role));
   const versions = [...new Set(nodes.map(({ version }) => version))].sort();
   return [
-    ...reasons.map((reason) => t('adminNotReady', { reason })),
-    ...(has('sfu') ? [] : [t('adminNoSfu')]),
-    ...(has('recorder') ? [] : [t('adminNoRecorder')]),
+    ...reasons,
+    ...saidByNodes(nodes, reasons),
     ...nodes
-      .filter(({ state }) => state !== 'ready')
+      .filter(({ state, reasons = [] }) => state !== 'ready' && reasons.length === 0)
       .map(({ id, state }) => t('adminNodeState', { id, state: t(`adminState_${state}`) })),
     ...nodes
       .filter(({ load }) => load >= BUSY_LOAD)
@@ -127,6 +125,15 @@ function findings({ nodes, reasons, recordings }) {
       .filter(({ status, failure }) => status !== 'failed' && failure)
       .map(({ room, failure }) => t('adminRecordingTrouble', { room, why: failure })),
   ];
+}
+
+/** What nodes said in their latest heartbeats, beside `known`: each thing once, with all who said it. */
+function saidByNodes(nodes, known) {
+  const ids = new Map();
+  for (const { id, reasons = [] } of nodes)
+    for (const reason of reasons)
+      if (!known.includes(reason)) ids.set(reason, [...(ids.get(reason) ?? []), id]);
+  return [...ids].map(([reason, of]) => `${of.join(', ')} – ${reason}`);
 }
 
 function drawFindings(sentences) {
@@ -207,6 +214,12 @@ function drawTable(name, columns, rows) {
     byId(name)
       .querySelector(`[data-action="${CSS.escape(focused)}"]`)
       ?.focus();
+}
+
+/** A table without rows gives way to a sentence. */
+function showIfAny(name, rows) {
+  byId(name).closest('.scroll').hidden = rows.length === 0;
+  byId(`no-${name}`).hidden = rows.length > 0;
 }
 
 function stateCell(state) {

@@ -102,4 +102,7 @@ pub struct NodeRecord {
     pub participants: u64,
     /// The busiest of its resources, 0 to 1.
     pub load: f64,
+    /// What is wrong with it, as its `/readyz` says. Nodes of earlier versions say nothing.
+    #[serde(default)]
+    pub reasons: Vec<String>,
 }

@@ -1,4 +1,4 @@
-//! Whether this process lives, has started, and can take new work, with the reasons why not.
+//! Whether this process lives, has started, and can take new work, and what is wrong with it.
 
 use std::{borrow::Cow, collections::BTreeMap, fmt, sync::Arc, time::Instant};
 
@@ -13,8 +13,24 @@ pub struct Health(watch::Sender<Report>);
 #[derive(Clone, Debug, Default)]
 struct Report {
     started: bool,
-    unready: BTreeMap<&'static str, Cow<'static, str>>,
+    troubles: BTreeMap<&'static str, Trouble>,
     watched: BTreeMap<String, Pulse>,
+}
+
+/// What is wrong with a part.
+#[derive(Clone, Debug)]
+struct Trouble {
+    weight: Weight,
+    reason: Cow<'static, str>,
+}
+
+/// What somebody who brings new work notices of a trouble.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Weight {
+    /// It is better brought elsewhere.
+    Blocks,
+    /// Some of it waits, or is done with less certainty.
+    Hampers,
 }
 
 /// Tells when a part of the process was last seen going round its loop.
@@ -35,13 +51,23 @@ impl Health {
 
     /// `part` keeps the process from taking new work, for this reason, until [`Self::ready`].
     pub fn unready(&self, part: &'static str, reason: impl Into<Cow<'static, str>>) {
-        let reason = reason.into();
-        self.0.send_modify(|report| _ = report.unready.insert(part, reason));
+        self.trouble(part, Weight::Blocks, reason.into());
     }
 
-    /// `part` is no obstacle.
+    /// `part` is not as it should be, for this reason, until [`Self::ready`]; the process takes
+    /// new work all the same.
+    pub fn degraded(&self, part: &'static str, reason: impl Into<Cow<'static, str>>) {
+        self.trouble(part, Weight::Hampers, reason.into());
+    }
+
+    fn trouble(&self, part: &'static str, weight: Weight, reason: Cow<'static, str>) {
+        let trouble = Trouble { weight, reason };
+        self.0.send_modify(|report| _ = report.troubles.insert(part, trouble));
+    }
+
+    /// Nothing is wrong with `part`.
     pub fn ready(&self, part: &'static str) {
-        self.0.send_if_modified(|report| report.unready.remove(part).is_some());
+        self.0.send_if_modified(|report| report.troubles.remove(part).is_some());
     }
 
     /// The process lives only while `part` shows a sign of life at least every two seconds.
@@ -74,12 +100,21 @@ impl Health {
         self.0.borrow().started
     }
 
-    /// What keeps the process from taking new work, as `part: reason`; empty when nothing does.
+    /// Says whether the process can take new work.
+    pub fn is_ready(&self) -> bool {
+        let report = self.0.borrow();
+        let blocks = |trouble: &Trouble| trouble.weight == Weight::Blocks;
+        report.started && !report.troubles.values().any(blocks)
+    }
+
+    /// What is wrong, as `part: reason`, whether it keeps the process from taking new work or not;
+    /// empty when nothing is.
     pub fn reasons(&self) -> Vec<String> {
         let report = self.0.borrow();
         let starting = (!report.started).then(|| "process: still starting".to_owned());
-        let unready = report.unready.iter().map(|(part, reason)| format!("{part}: {reason}"));
-        starting.into_iter().chain(unready).collect()
+        let troubles = report.troubles.iter();
+        let troubles = troubles.map(|(part, trouble)| format!("{part}: {}", trouble.reason));
+        starting.into_iter().chain(troubles).collect()
     }
 }
 
@@ -116,6 +151,23 @@ mod tests {
 
         health.ready("sfu");
         health.ready("database");
-        assert!(health.reasons().is_empty());
+        assert!(health.reasons().is_empty() && health.is_ready());
+    }
+
+    #[test]
+    fn what_is_merely_worse_than_it_should_be_is_said_and_keeps_no_work_away() {
+        let health = Health::new();
+        health.degraded("registry", "Redis can't be reached");
+        assert!(!health.is_ready(), "it has not started");
+
+        health.started();
+        assert_eq!(health.reasons(), ["registry: Redis can't be reached"]);
+        assert!(health.is_ready());
+
+        health.unready("database", "disk is full");
+        assert!(!health.is_ready());
+        health.ready("database");
+        health.ready("registry");
+        assert!(health.is_ready() && health.reasons().is_empty());
     }
 }

@@ -7,7 +7,7 @@ use std::{
 
 use proto::{
     ids::Epoch,
-    pool::{NodeRecord, Owner, Placement, Role},
+    pool::{NodeRecord, NodeState, Owner, Placement, Role},
 };
 
 use crate::{
@@ -139,6 +139,14 @@ impl Pool {
         matches!(self.holder(owner, now), Holder::Gone)
     }
 
+    /// Says whether `owner` is gone as far as the registry can tell: an ended link alone, which
+    /// only this signaling node may have lost, is not enough to forget what it held.
+    pub fn is_unheard_of(&self, owner: &Owner, now: Instant) -> bool {
+        let is_asked = matches!(self.registry, Registry::Answers { .. });
+        let is_listed = self.nodes.get(owner).is_some_and(Node::is_listed);
+        is_asked && !is_listed && self.is_gone(owner, now)
+    }
+
     /// The nodes that there should be a link to, with the addresses of their cluster ports.
     pub fn linkable(&self) -> impl Iterator<Item = (&Owner, &str)> {
         self.nodes.iter().filter_map(|(owner, node)| {
@@ -153,6 +161,18 @@ impl Pool {
     pub fn records(&self) -> impl Iterator<Item = &NodeRecord> {
         let alive = self.nodes.values().filter(|node| node.is_listed() || node.link == Link::Up);
         alive.filter_map(|node| node.record.as_ref())
+    }
+
+    /// Says whether no node that is ready does `role`. Not while the registry is away, nor before
+    /// each node had the time to be heard of.
+    pub fn lacks(&self, role: Role, now: Instant) -> bool {
+        let Registry::Answers { since } = self.registry else { return false };
+        let does = |node: &Node| {
+            let record = node.record.as_ref();
+            let does = |it: &NodeRecord| it.state == NodeState::Ready && it.roles.contains(&role);
+            node.is_listed() && record.is_some_and(does)
+        };
+        now >= since + STRANGER_ABSENCE && !self.nodes.values().any(does)
     }
 
     /// Says whether a new room would find a node.

@@ -1,4 +1,6 @@
-//! `GET /admin/v1/pool`: the nodes of the pool, for operators.
+//! `GET /admin/v1/pool`: the nodes of the pool, and what is wrong, for operators.
+//!
+//! `reasons` are this node's own, as of now; each node's are those of its latest heartbeat.
 
 use std::sync::Arc;
 
@@ -36,7 +38,9 @@ async fn pool(State(app): State<Arc<App>>, headers: HeaderMap) -> Result<Json<Va
     }
     let records = app.owners.hub.records().await.map_err(|_| Problem::busy())?;
     let nodes: Vec<Value> = records.iter().map(view).collect();
-    Ok(Json(json!({ "nodes": nodes, "registryUp": app.owners.registry.is_up() })))
+    let reasons = app.owners.health.reasons();
+    let is_up = app.owners.registry.is_up();
+    Ok(Json(json!({ "nodes": nodes, "reasons": reasons, "registryUp": is_up })))
 }
 
 fn view(record: &NodeRecord) -> Value {
@@ -50,5 +54,6 @@ fn view(record: &NodeRecord) -> Value {
         "rooms": record.rooms,
         "participants": record.participants,
         "load": record.load,
+        "reasons": record.reasons,
     })
 }

@@ -116,9 +116,6 @@ pub(crate) const LISTING_INTERVAL: Duration = Duration::from_millis(500);
 pub(crate) const REDIAL_MIN: Duration = Duration::from_millis(100);
 pub(crate) const REDIAL_MAX: Duration = Duration::from_secs(1);
 
-/// Between two looks at a database that could not be reached.
-pub(crate) const DATABASE_LOOK_INTERVAL: Duration = Duration::from_secs(1);
-
 /// For the settings of a room to be read while somebody waits to join it.
 pub(crate) const SETTINGS_TIME: Duration = Duration::from_secs(1);
 

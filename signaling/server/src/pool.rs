@@ -6,8 +6,6 @@ use std::collections::BTreeMap;
 
 use proto::pool::Owner;
 use proto_cluster::{Token, client};
-use service::health::Health;
-use storage_database::Database;
 use storage_registry::Registry;
 use tokio::{
     sync::{mpsc, watch},
@@ -18,7 +16,7 @@ use tracing::{debug, info, warn};
 
 use crate::{
     hub::{Hub, LinkId, LinkNews, carry},
-    limits::{DATABASE_LOOK_INTERVAL, LISTING_INTERVAL, REDIAL_MAX, REDIAL_MIN},
+    limits::{LISTING_INTERVAL, REDIAL_MAX, REDIAL_MIN},
 };
 
 /// Watches the pool for one signaling node.
@@ -150,22 +148,6 @@ async fn republish(hub: Hub, registry: Registry) {
         if registry.set_room(&room, &place).await.is_err() {
             // It is away again, and will be put right when it is back.
             return;
-        }
-    }
-}
-
-/// Says in `/readyz` that the database is away, and when it is back: while it is, nobody asks it.
-pub(crate) async fn watch_database(database: Database, health: Health) {
-    let mut ticks = interval(DATABASE_LOOK_INTERVAL);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    loop {
-        ticks.tick().await;
-        if database.is_up() {
-            continue;
-        }
-        match database.ping().await {
-            Ok(()) => health.ready("database"),
-            Err(error) => health.unready("database", format!("can't be asked: {error}")),
         }
     }
 }

@@ -20,6 +20,7 @@ mod notes;
 mod recordings;
 mod rooms;
 mod store;
+mod watch;
 
 use std::path::Path;
 
@@ -35,6 +36,7 @@ pub use self::{
         RecordingStatus, Renewal, TrackFile, TrackProgress, TrackRow,
     },
     rooms::{Claim, SavedRoom},
+    watch::watch,
 };
 use self::{limits::CALL_TIME, metrics::Metrics, store::Store};
 

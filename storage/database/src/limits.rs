@@ -32,3 +32,6 @@ pub(crate) const UNUSED_LISTED_MAX: u32 = 100;
 
 /// Voice notes that one person may be uploading to a room at once. More is a script gone wrong.
 pub(crate) const UPLOADS_MAX: u64 = 100;
+
+/// Between two looks at a database that could not be reached.
+pub(crate) const LOOK_INTERVAL: Duration = Duration::from_secs(1);

@@ -65,6 +65,11 @@ impl Filesystem {
         })
     }
 
+    pub(crate) async fn ping(&self) -> Result<(), StoreError> {
+        tokio::fs::metadata(&self.objects).await?;
+        Ok(())
+    }
+
     pub(crate) async fn put_file(
         &self,
         key: &Key,

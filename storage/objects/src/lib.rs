@@ -17,6 +17,7 @@ mod metrics;
 mod s3;
 mod signed;
 mod stream;
+mod watch;
 
 use std::{io, ops::RangeInclusive, path::Path, time::Duration};
 
@@ -32,6 +33,7 @@ use s3::S3;
 pub use s3::S3Config;
 pub use signed::{SignGet, SignPut, SignedRequest};
 pub use stream::Stream;
+pub use watch::watch;
 
 /// The object store. Cheap to clone; clones share it and its metrics.
 #[derive(Clone, Debug)]
@@ -92,8 +94,16 @@ impl Objects {
     /// origins allow pages to upload and play. Where that is not permitted it says so in the log.
     pub async fn prepare(&self) -> Result<(), StoreError> {
         match &self.store {
-            Store::Filesystem(_) => Ok(()),
+            Store::Filesystem(store) => store.ping().await,
             Store::S3(store) => store.prepare().await,
+        }
+    }
+
+    /// Asks the store for nothing but a sign of life.
+    pub async fn ping(&self) -> Result<(), StoreError> {
+        match &self.store {
+            Store::Filesystem(store) => store.ping().await,
+            Store::S3(store) => store.ping().await,
         }
     }
 

@@ -44,3 +44,12 @@ pub(crate) const CORS_AGE: Duration = Duration::from_secs(24 * 3600);
 
 /// What a refused client is told to wait.
 pub(crate) const RETRY_AFTER: Duration = Duration::from_secs(1);
+
+/// Between two looks at a store that is well, and at one that is not. Each costs a request that
+/// moves nothing.
+pub(crate) const LOOK_INTERVAL: Duration = Duration::from_secs(5);
+pub(crate) const LOOK_INTERVAL_DOWN: Duration = Duration::from_secs(1);
+
+/// For the answer to a look. A store that needs longer makes people wait, and its operator should
+/// know.
+pub(crate) const LOOK_TIME: Duration = Duration::from_secs(2);

@@ -85,6 +85,14 @@ impl S3 {
         &self.origin
     }
 
+    /// Tries once: whoever asks looks again soon.
+    pub(crate) async fn ping(&self) -> Result<(), StoreError> {
+        let once = Config::builder().retry_config(RetryConfig::disabled());
+        let head = self.client.head_bucket().bucket(&self.bucket).customize();
+        let head = head.config_override(once).send().await;
+        head.map(drop).map_err(|error| failure(error).into_store())
+    }
+
     pub(crate) async fn prepare(&self) -> Result<(), StoreError> {
         let head = self.client.head_bucket().bucket(&self.bucket).send().await;
         head.map_err(|error| failure(error).into_store())?;

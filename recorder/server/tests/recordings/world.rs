@@ -319,6 +319,7 @@ fn node(owner: &Owner, role: Role) -> NodeRecord {
         rooms: 0,
         participants: 0,
         load: 0.0,
+        reasons: Vec::new(),
     }
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use proto::{
     ids::Epoch,
-    pool::{NodeState, Owner},
+    pool::{NodeState, Owner, Role},
 };
 use signaling_core::{Decision, Input, PATIENCE, Unavailable};
 
@@ -131,6 +131,55 @@ fn a_holder_nobody_has_heard_of_is_gone_after_a_heartbeats_life() {
     assert_eq!(until, world.now + Duration::from_secs(2));
     world.pass(Duration::from_secs(2));
     assert_eq!(world.decide(Some(&placement)), claim(&owner("spare", 1), 6));
+}
+
+#[test]
+fn what_a_node_held_is_forgotten_only_on_the_registrys_word() {
+    let (gone, cut_off) = (owner("gone", 1), owner("cut-off", 1));
+    let mut world = World::of(&[&gone, &cut_off]);
+    assert!(!world.pool.is_unheard_of(&gone, world.now), "it is linked");
+    world.kill(&gone);
+    world.unlist(&gone);
+    world.kill(&cut_off);
+    world.pass(Duration::from_secs(3));
+    assert!(world.pool.is_unheard_of(&gone, world.now));
+    assert!(!world.pool.is_unheard_of(&cut_off, world.now), "others may reach it");
+    assert!(world.pool.is_unheard_of(&owner("stranger", 1), world.now));
+
+    world.input(Input::RegistryLost);
+    world.now += Duration::from_secs(3600);
+    assert!(world.pool.is_gone(&gone, world.now));
+    assert!(!world.pool.is_unheard_of(&gone, world.now), "nobody can tell");
+    world.list();
+    assert!(!world.pool.is_unheard_of(&owner("stranger", 1), world.now), "it may beat any moment");
+}
+
+#[test]
+fn a_pool_without_a_recorder_is_told_so_once_every_node_could_have_been_heard_of() {
+    let mut world = World::of(&[&owner("sfu", 1)]);
+    let lacks = |world: &World| world.pool.lacks(Role::Recorder, world.now);
+    assert!(!lacks(&world), "one may just not have been heard of");
+    world.pass(Duration::from_secs(2));
+    assert!(lacks(&world));
+
+    let mut recorder = record(&owner("recorder", 1));
+    recorder.roles = vec![Role::Recorder];
+    recorder.state = NodeState::Unready;
+    world.listed.push(recorder);
+    world.list();
+    assert!(lacks(&world), "it takes no work");
+    world.listed[1].state = NodeState::Ready;
+    world.list();
+    assert!(!lacks(&world));
+
+    world.input(Input::RegistryLost);
+    world.now += Duration::from_secs(60);
+    assert!(!lacks(&world), "what was known stays known");
+    world.listed.pop();
+    world.list();
+    assert!(!lacks(&world), "it may beat any moment");
+    world.pass(Duration::from_secs(2));
+    assert!(lacks(&world));
 }
 
 #[test]

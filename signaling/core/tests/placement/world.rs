@@ -32,6 +32,7 @@ pub(crate) fn record(owner: &Owner) -> NodeRecord {
         rooms: 0,
         participants: 0,
         load: 0.0,
+        reasons: Vec::new(),
     }
 }
 

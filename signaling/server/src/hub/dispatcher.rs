@@ -6,7 +6,7 @@ use proto::{
     control::{Command, Event, Happening, RequestId, What},
     ids::{Epoch, RoomName, SessionId},
     livekit::{self, signal_response},
-    pool::{NodeRecord, Owner, Placement},
+    pool::{NodeRecord, Owner, Placement, Role},
 };
 use service::{clock, health::Health, random};
 use signaling_core::{Decision, Input, Pool};
@@ -31,6 +31,9 @@ use crate::{
     limits::{HUB_EVENTS_MAX, HUB_MESSAGES_MAX, REQUESTS_MAX, SWEEP_INTERVAL},
     metrics::Metrics,
 };
+
+const NO_RECORDER: &str =
+    "none is ready, so no room can be recorded: `adda serve --role recorder` starts one";
 
 /// Owns the tables. Made together with the [`Hub`]s that lead to it.
 pub(crate) struct Dispatcher {
@@ -184,11 +187,16 @@ impl Dispatcher {
         cut.into_iter().for_each(|session| self.cut(session, Cut::LinkLost));
     }
 
-    /// Lets `/readyz` say whether a new room would find a node.
+    /// Lets `/readyz` say whether a new room would find a node, and who would record it.
     fn report(&self) {
-        match self.pool.can_place(clock::now()) {
+        let now = clock::now();
+        match self.pool.can_place(now) {
             Ok(()) => self.health.ready("sfu"),
             Err(reason) => self.health.unready("sfu", reason.to_string()),
+        }
+        match self.pool.lacks(Role::Recorder, now) {
+            false => self.health.ready("recorder"),
+            true => self.health.degraded("recorder", NO_RECORDER),
         }
     }
 

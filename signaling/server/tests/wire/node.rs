@@ -147,6 +147,13 @@ impl Node {
         Self { address, sfu, database, registry: nodes, trigger, serving, dir: None }
     }
 
+    /// Announces a recorder, so that nothing is wrong with the pool.
+    pub(crate) async fn add_recorder(&self) {
+        let mut record = record_of(&life_of("recorder-1"), "");
+        record.roles = vec![Role::Recorder];
+        self.registry.announce(&record, PATIENCE).await.unwrap();
+    }
+
     /// Stops the node; its data directory is free afterwards.
     pub(crate) async fn stop(self) {
         self.trigger.pull();
@@ -189,6 +196,7 @@ pub(crate) fn record_of(owner: &Owner, cluster: &str) -> NodeRecord {
         rooms: 0,
         participants: 0,
         load: 0.0,
+        reasons: Vec::new(),
     }
 }
 

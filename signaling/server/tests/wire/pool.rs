@@ -364,7 +364,36 @@ async fn operators_and_nobody_else_see_the_pool() {
     let node = &answer.json()["nodes"][0];
     assert_eq!(node["id"], sfu.owner.node.as_str());
     assert_eq!((&node["roles"], &node["state"]), (&json!(["sfu"]), &json!("ready")));
-    for field in ["region", "version", "rooms", "participants", "load"] {
+    for field in ["region", "version", "rooms", "participants", "load", "reasons"] {
         assert!(!node[field].is_null(), "{field}");
     }
+}
+
+#[tokio::test]
+async fn a_pool_without_a_recorder_takes_calls_and_says_what_is_wrong() {
+    let stores = Stores::new().await;
+    let (signaling, _stop) = stores.signaling().await;
+    let _sfu = stores.sfu("sfu-1", 1).await;
+    ready(signaling).await;
+    let reasons = async || get(signaling, "/readyz").await.json()["reasons"].to_string();
+    let says = async |wanted: bool| {
+        let said = async || {
+            while reasons().await.contains("adda serve --role recorder") != wanted {
+                tokio::task::yield_now().await;
+            }
+        };
+        timeout(PATIENCE, said()).await.unwrap();
+    };
+    says(true).await;
+    assert_eq!(get(signaling, "/readyz").await.status, 200, "it sends work away");
+    let operator = VideoGrant { room_admin: true, ..VideoGrant::default() };
+    let bearer = format!("Bearer {}", server_token(operator));
+    let headers = [("Authorization", bearer.as_str())];
+    let pool = send(signaling, "GET", "/admin/v1/pool", &headers, b"").await.json();
+    assert!(pool["reasons"].to_string().contains("recorder: none is ready"), "{pool}");
+
+    let mut recorder = record_of(&life_of("recorder-1"), "");
+    recorder.roles = vec![proto::pool::Role::Recorder];
+    stores.registry.announce(&recorder, PATIENCE).await.unwrap();
+    says(false).await;
 }

@@ -33,9 +33,7 @@ async fn call(
 
 async fn with_recorder() -> (Node, crate::node::Client) {
     let mut node = Node::start().await;
-    let mut record = record_of(&life_of("recorder-1"), "");
-    record.roles = vec![Role::Recorder];
-    node.registry.announce(&record, crate::node::PATIENCE).await.unwrap();
+    node.add_recorder().await;
     let (client, _) = node.join("demo", "ada").await;
     // The next listing brings the recorder.
     loop {

@@ -57,6 +57,7 @@ async fn insisting_ends_the_wait() {
 async fn a_database_that_fails_keeps_nobody_from_the_rooms_that_are_known() {
     let dir = tempfile::tempdir().unwrap();
     let mut node = Node::start_in(dir.path()).await;
+    node.add_recorder().await;
     let (_client, _) = node.join("known", "ada").await;
     let file = format!("sqlite:{}", dir.path().join("adda.sqlite").display());
     let pool = sqlx::SqlitePool::connect(&file).await.unwrap();
@@ -74,6 +75,7 @@ async fn a_database_that_fails_keeps_nobody_from_the_rooms_that_are_known() {
 #[tokio::test]
 async fn health_is_seen_from_outside() {
     let node = Node::start().await;
+    node.add_recorder().await;
     let healthy = get(node.address, "/healthz").await;
     assert_eq!((healthy.status, healthy.json()), (200, json!({"status": "ok"})));
     let ready = get(node.address, "/readyz").await;

@@ -20,6 +20,7 @@ fn node(name: &str, boot: u64) -> NodeRecord {
         rooms: 3,
         participants: 7,
         load: 0.25,
+        reasons: vec!["objects: away".to_owned()],
     }
 }
 

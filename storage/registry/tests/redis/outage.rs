@@ -29,6 +29,7 @@ fn node() -> NodeRecord {
         rooms: 0,
         participants: 0,
         load: 0.0,
+        reasons: Vec::new(),
     }
 }
 
