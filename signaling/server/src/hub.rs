@@ -70,6 +70,11 @@ enum Message {
     Records {
         reply: oneshot::Sender<Vec<NodeRecord>>,
     },
+    /// Of which of these nothing is heard any more?
+    UnheardOf {
+        holders: Vec<Owner>,
+        reply: oneshot::Sender<Vec<Owner>>,
+    },
     Placements {
         reply: oneshot::Sender<Vec<(RoomName, Placement)>>,
     },
@@ -247,6 +252,11 @@ impl Hub {
     /// Every node that is listed or linked.
     pub(crate) async fn records(&self) -> Result<Vec<NodeRecord>, Busy> {
         self.call(|reply| Message::Records { reply }).await
+    }
+
+    /// Those of `holders` who are gone as far as the registry can tell.
+    pub(crate) async fn unheard_of(&self, holders: Vec<Owner>) -> Result<Vec<Owner>, Busy> {
+        self.call(|reply| Message::UnheardOf { holders, reply }).await
     }
 
     /// Where every live room is.

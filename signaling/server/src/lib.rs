@@ -20,6 +20,7 @@ mod listen;
 mod metrics;
 mod notes;
 mod openapi;
+mod orphans;
 mod owners;
 mod pages;
 mod pool;
@@ -105,7 +106,7 @@ impl Signaling {
         let (watch, comings) = Watch::new(hub.clone(), nodes, links, token, own);
         watching.spawn(watch.run());
         watching.spawn(restore::run(owners.clone(), comings));
-        watching.spawn(pool::watch_database(database.clone(), health.clone()));
+        watching.spawn(orphans::run(hub.clone(), database.clone()));
 
         let sweeping = tokio::spawn(notes::sweep(notes.clone(), shutdown.clone()));
         let stopping = shutdown.clone();

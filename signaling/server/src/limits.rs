@@ -132,6 +132,11 @@ pub(crate) const RECORDS_MAX: usize = 4096;
 /// Rooms brought back after a restart.
 pub(crate) const RESTORED_ROOMS_MAX: u32 = 10_000;
 
+/// Between two looks for rooms whose node never came back, and how long nothing may have been heard
+/// of it until they are released. Each look reads the holders of rooms once.
+pub(crate) const ORPHAN_LOOK_INTERVAL: Duration = Duration::from_secs(60);
+pub(crate) const ORPHAN_AGE: Duration = Duration::from_secs(15 * 60);
+
 // Voice notes.
 
 /// Largest file. One PUT that a phone gets through; 15 minutes of Opus have 3 MB.

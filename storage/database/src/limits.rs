@@ -21,6 +21,9 @@ pub(crate) const SILENT_TRANSACTION_TIME: Duration = Duration::from_secs(2);
 /// Rows of one page of a listing.
 pub(crate) const PAGE_MAX: u32 = 200;
 
+/// Lives of nodes that hold rooms, as they are listed: twice as many as a pool has nodes.
+pub(crate) const HOLDERS_MAX: u32 = 2_000;
+
 /// Tracks of one recording: a hundred people who each come back a hundred times.
 pub(crate) const TRACKS_MAX: u64 = 10_000;
 

@@ -7,6 +7,7 @@ use proto::{
 
 use crate::{
     Database, DatabaseError,
+    limits::{HOLDERS_MAX, PAGE_MAX},
     store::{Row, Value, integer},
 };
 
@@ -41,6 +42,12 @@ const FORGET: &str = "UPDATE rooms SET settings = NULL WHERE name = $1 AND epoch
 const RELEASE: &str = "DELETE FROM rooms WHERE name = $1 AND epoch = $2";
 const RELEASE_EARLIER: &str =
     "DELETE FROM rooms WHERE node = $1 AND boot <> $2 AND settings IS NULL";
+const HOLDERS: &str = "SELECT DISTINCT node, boot FROM rooms \
+     WHERE settings IS NULL ORDER BY node, boot LIMIT $1";
+/// The outer conditions are judged again by PostgreSQL when a claim came in between.
+const RELEASE_ORPHANS: &str = "DELETE FROM rooms \
+     WHERE node = $1 AND boot = $2 AND settings IS NULL AND name IN (SELECT name FROM rooms \
+     WHERE node = $1 AND boot = $2 AND settings IS NULL ORDER BY name LIMIT $3)";
 const SETTINGS: &str = "SELECT settings FROM rooms WHERE name = $1 AND settings IS NOT NULL";
 const SAVED: &str = "SELECT name, node, boot, epoch, settings FROM rooms \
      WHERE settings IS NOT NULL ORDER BY name LIMIT $1";
@@ -142,6 +149,28 @@ impl Database {
         .await
     }
 
+    /// The lives of nodes that hold rooms which nobody saved, at most
+    /// [`HOLDERS_MAX`] of them.
+    pub async fn holders(&self) -> Result<Vec<Owner>, DatabaseError> {
+        self.call(async {
+            let rows = self.store.rows(HOLDERS, &[Value::Integer(HOLDERS_MAX.into())]).await?;
+            rows.iter().map(owner_of).collect()
+        })
+        .await
+    }
+
+    /// Releases what `owner`, who is gone for good, held and nobody saved: at most [`PAGE_MAX`]
+    /// rooms. Returns how many. Epochs are never granted again, whatever becomes of the rooms.
+    pub async fn release_orphans(&self, owner: &Owner) -> Result<u64, DatabaseError> {
+        self.call(async {
+            let boot = owner.boot.to_string();
+            let limit = Value::Integer(PAGE_MAX.into());
+            let values = [Value::Text(owner.node.as_str()), Value::Text(&boot), limit];
+            self.store.change(RELEASE_ORPHANS, &values).await
+        })
+        .await
+    }
+
     /// The settings `room` was created with, if it was.
     pub async fn settings(&self, room: &RoomName) -> Result<Option<Vec<u8>>, DatabaseError> {
         self.call(async {
@@ -167,6 +196,9 @@ fn saved_room_of(row: &Row) -> Result<SavedRoom, DatabaseError> {
 }
 
 fn placement_of(row: &Row) -> Result<Placement, DatabaseError> {
-    let owner = Owner { node: row.parse("node")?, boot: row.parse("boot")? };
-    Ok(Placement { owner, epoch: Epoch(row.integer("epoch")?) })
+    Ok(Placement { owner: owner_of(row)?, epoch: Epoch(row.integer("epoch")?) })
+}
+
+fn owner_of(row: &Row) -> Result<Owner, DatabaseError> {
+    Ok(Owner { node: row.parse("node")?, boot: row.parse("boot")? })
 }

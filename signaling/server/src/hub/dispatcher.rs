@@ -132,6 +132,11 @@ impl Dispatcher {
             Message::Introduced { hold } => self.rooms.introduced(hold.room(), hold.epoch()),
             Message::Observe { listing, reply } => _ = reply.send(self.observe(listing)),
             Message::Records { reply } => _ = reply.send(self.pool.records().cloned().collect()),
+            Message::UnheardOf { mut holders, reply } => {
+                let now = clock::now();
+                holders.retain(|owner| self.pool.is_unheard_of(owner, now));
+                _ = reply.send(holders);
+            }
             Message::Placements { reply } => {
                 let live = self.rooms.live();
                 _ = reply.send(live.map(|(name, at)| (name.clone(), at.clone())).collect());

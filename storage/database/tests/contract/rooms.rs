@@ -179,6 +179,59 @@ async fn what_an_earlier_life_merely_held_is_released_and_what_it_saved_is_claim
 }
 
 #[tokio::test]
+async fn what_a_node_that_never_came_back_merely_held_is_released_and_nothing_else() {
+    let store = TestStore::new().await;
+    let gone = granted(&store.database, "joined", 0).await;
+    let saved = granted(&store.database, "saved", 0).await;
+    store.database.save(&room("saved"), saved, b"settings").await.unwrap();
+    let living = owner("b", 7);
+    let theirs = store.database.claim(&room("theirs"), &living, Epoch(0)).await.unwrap();
+    assert!(matches!(theirs, Claim::Granted(_)));
+    assert_eq!(store.database.holders().await.unwrap(), [owner("a", 1), living.clone()]);
+
+    assert_eq!(store.database.release_orphans(&owner("a", 1)).await.unwrap(), 1);
+
+    assert_eq!(store.database.holders().await.unwrap(), [living]);
+    assert_eq!(store.database.placement(&room("joined")).await.unwrap(), None);
+    assert!(store.database.placement(&room("theirs")).await.unwrap().is_some());
+    assert!(store.database.settings(&room("saved")).await.unwrap().is_some());
+    let again = granted(&store.database, "joined", 0).await;
+    assert!(again > gone && again > saved, "an epoch was granted again");
+    assert_eq!(store.database.release_orphans(&owner("a", 2)).await.unwrap(), 0, "another life");
+}
+
+#[tokio::test]
+async fn orphans_are_released_in_parts() {
+    let store = TestStore::new().await;
+    for number in 0..205 {
+        granted(&store.database, &format!("room {number}"), 0).await;
+    }
+    let released = [
+        store.database.release_orphans(&owner("a", 1)).await.unwrap(),
+        store.database.release_orphans(&owner("a", 1)).await.unwrap(),
+        store.database.release_orphans(&owner("a", 1)).await.unwrap(),
+    ];
+    assert_eq!(released, [200, 5, 0]);
+}
+
+#[tokio::test]
+async fn a_claim_over_an_orphan_outlives_its_release() {
+    let store = TestStore::new().await;
+    for round in 0..40 {
+        let name = room(&format!("room {round}"));
+        let old = granted(&store.database, name.as_str(), 0).await;
+        let living = owner("b", 7);
+        let (database, gone) = (store.database.clone(), owner("a", 1));
+        let releasing = tokio::spawn(async move { database.release_orphans(&gone).await.unwrap() });
+        let claim = store.database.claim(&name, &living, old).await.unwrap();
+        releasing.await.unwrap();
+        let Claim::Granted(epoch) = claim else { panic!("{claim:?}") };
+        let placement = store.database.placement(&name).await.unwrap();
+        assert_eq!(placement, Some(Placement { owner: living, epoch }));
+    }
+}
+
+#[tokio::test]
 async fn a_room_claimed_again_keeps_its_settings() {
     let store = TestStore::new().await;
     let epoch = granted(&store.database, "demo", 0).await;
