@@ -50,7 +50,7 @@ export class NoteList {
 
   #noteRow(note) {
     const own = this.#actions.isOwn(note);
-    const name = own ? t('you') : nameOf(note.from);
+    const name = own ? t('you') : senderOf(note);
     const play = create('button', { className: 'button play', type: 'button' });
     const sound = soundBar(levelsOf(note.waveform));
     const time = create('span', { className: 'time' });
@@ -61,7 +61,7 @@ export class NoteList {
     const element = create(
       'li',
       { className: 'note', dataset: { id: note.id, own } },
-      head(nameOf(note.from), name, note.createdAt, dot),
+      head(senderOf(note), name, note.createdAt, dot),
       create('div', { className: 'sound' }, play, sound, time, speed, ...extra),
       problem,
     );
@@ -176,7 +176,10 @@ export class NoteList {
 const clause = (sentence) => (sentence ?? '').replace(/\.$/, '');
 
 /** What to call somebody: the identity, without what a development server adds to tell two people of one name apart. */
-export const nameOf = (identity) => identity.replace(/-[0-9a-f]{8}$/, '');
+const nameOf = (identity) => identity.replace(/-[0-9a-f]{8}$/, '');
+
+/** What to call who sent a note. */
+export const senderOf = ({ from, fromName }) => fromName || nameOf(from);
 
 function soundBar(levels) {
   return create('div', { className: 'waveform' }, ...bars(levels));

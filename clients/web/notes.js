@@ -7,7 +7,7 @@ import { drawIcons, setIcon } from './icons.js';
 import { offerLanguages } from './language.js';
 import { admission, claimsOf, readInvitation, shareLink } from './invitation.js';
 import { microphoneAllowedHere } from './microphone.js';
-import { nameOf, NoteList } from './note-list.js';
+import { NoteList, senderOf } from './note-list.js';
 import { NotesApi } from './notes-api.js';
 import { notify, withdraw } from './notices.js';
 import { Outbox } from './outbox.js';
@@ -163,7 +163,7 @@ async function refresh() {
 function keep(items) {
   for (const note of items.filter(({ status }) => status === 'ready')) {
     if (loaded && !notes.has(note.id) && !isOwn(note))
-      announce(t('notesNew', { name: nameOf(note.from) }));
+      announce(t('notesNew', { name: senderOf(note) }));
     notes.set(note.id, note);
   }
   draw();

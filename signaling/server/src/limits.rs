@@ -154,6 +154,9 @@ pub(crate) const NOTE_UPLOAD_LIFE: Duration = Duration::from_secs(3600);
 /// How long after that an upload that began in time may still end.
 pub(crate) const NOTE_UPLOAD_GRACE: Duration = Duration::from_secs(900);
 
+/// Longest name of a sender that is kept with a note. More of it is cut off.
+pub(crate) const NOTE_NAME_CHARS_MAX: usize = 256;
+
 /// How long a signed URL is good.
 pub(crate) const SIGNED_URL_LIFE: Duration = Duration::from_secs(300);
 

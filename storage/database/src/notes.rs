@@ -24,6 +24,8 @@ pub struct NewNote {
     pub id: NoteId,
     pub room: RoomName,
     pub from: Identity,
+    /// What the sender is called; empty if nobody said.
+    pub from_name: String,
     pub content_type: String,
     pub bytes: u64,
     pub sha256: [u8; 32],
@@ -56,6 +58,8 @@ pub struct Note {
     pub id: NoteId,
     pub room: RoomName,
     pub from: Identity,
+    /// What the sender is called; empty if nobody said.
+    pub from_name: String,
     /// As declared, until it is ready; then as it is.
     pub content_type: String,
     pub bytes: u64,
@@ -112,8 +116,8 @@ const BY_KEY: &str = "SELECT * FROM notes WHERE room = $1 AND sender = $2 AND id
 const UPLOADS: &str = "SELECT COUNT(*) AS count FROM notes \
      WHERE room = $1 AND sender = $2 AND status = 'uploading'";
 const CREATE: &str = "INSERT INTO notes (id, room, sender, idempotency_key, request_digest, \
-     content_type, bytes, sha256, object, status, created_at, upload_expires_at) \
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 'uploading', $10, $11) ON CONFLICT DO NOTHING";
+     content_type, bytes, sha256, object, status, created_at, upload_expires_at, sender_name) \
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 'uploading', $10, $11, $12) ON CONFLICT DO NOTHING";
 const ONE: &str = "SELECT * FROM notes WHERE id = $1";
 const PAGE: &str = "SELECT * FROM notes \
      WHERE room = $1 AND seq > $2 AND status = 'ready' ORDER BY seq LIMIT $3";
@@ -153,6 +157,7 @@ impl Database {
                 Value::Text(&new.object),
                 integer(new.created_at.0)?,
                 integer(new.expires.0)?,
+                Value::Text(&new.from_name),
             ];
             if self.store.change(CREATE, &values).await? == 1 {
                 return Ok(NoteCreation::Created);
@@ -264,6 +269,7 @@ fn note_of(row: &Row) -> Result<Note, DatabaseError> {
         id: row.parse("id")?,
         room: row.parse("room")?,
         from: row.parse("sender")?,
+        from_name: row.get("sender_name")?,
         content_type: row.get("content_type")?,
         bytes: row.integer("bytes")?,
         sha256: row.digest("sha256")?,

@@ -11,6 +11,7 @@ pub(super) fn of(note: &Note) -> Value {
         "id": note.id.to_string(),
         "room": note.room.as_str(),
         "from": note.from.as_str(),
+        "fromName": note.from_name,
         "createdAt": clock::rfc3339(note.created_at),
         "status": note.status.as_str(),
         "contentType": note.content_type,

@@ -75,7 +75,7 @@ pub(super) async fn create(
     let from = caller.check_writing(&announced.room)?;
     let flight = format!("create {from}\n{}\n{key}", announced.room);
     let _flight = app.notes.flights.take(flight).ok_or(IN_FLIGHT)?;
-    let new = new_note(&announced, from.clone(), key)?;
+    let new = new_note(&announced, (from.clone(), caller.name().to_owned()), key)?;
     let note = match app.notes.database.create_note(&new).await.map_err(failed)? {
         NoteCreation::Created => note_of(new),
         NoteCreation::Same(note) => *note,
@@ -227,7 +227,7 @@ impl Notes {
 
 fn new_note(
     announced: &Announced,
-    from: proto::ids::Identity,
+    (from, from_name): (proto::ids::Identity, String),
     key: &str,
 ) -> Result<NewNote, Problem> {
     let now = clock::unix_time();
@@ -236,6 +236,7 @@ fn new_note(
         id,
         room: announced.room.clone(),
         from,
+        from_name,
         content_type: announced.content_type.clone(),
         bytes: announced.bytes,
         sha256: announced.sha256.to_bytes(),
@@ -253,6 +254,7 @@ fn note_of(new: NewNote) -> Note {
         id: new.id,
         room: new.room,
         from: new.from,
+        from_name: new.from_name,
         content_type: new.content_type,
         bytes: new.bytes,
         sha256: new.sha256,

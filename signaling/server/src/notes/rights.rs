@@ -10,6 +10,7 @@ use storage_database::Note;
 
 use crate::{
     access,
+    limits::NOTE_NAME_CHARS_MAX,
     problem::{NO_TOKEN, Problem},
 };
 
@@ -18,6 +19,7 @@ use crate::{
 pub(super) struct Caller {
     room: RoomName,
     identity: Option<Identity>,
+    name: String,
     is_member: bool,
     may_write: bool,
     is_admin: bool,
@@ -42,6 +44,7 @@ impl Caller {
         Ok(Self {
             room: video.room.parse().map_err(|_| OTHER_ROOM)?,
             identity: grants.identity.parse().ok(),
+            name: grants.name.chars().take(NOTE_NAME_CHARS_MAX).collect(),
             is_member: video.room_join,
             may_write: video.room_join && video.can_publish != Some(false),
             is_admin: video.room_admin,
@@ -58,6 +61,11 @@ impl Caller {
     pub(super) fn check_writing(&self, room: &RoomName) -> Result<&Identity, Problem> {
         self.check_reading(room)?;
         self.identity.as_ref().filter(|_| self.may_write).ok_or(NO_WRITING)
+    }
+
+    /// What its token calls the bearer; empty if it doesn't.
+    pub(super) fn name(&self) -> &str {
+        &self.name
     }
 
     /// Sent this very note.

@@ -94,6 +94,7 @@ mod tests {
             id,
             room: "room".parse().unwrap(),
             from: "ann".parse().unwrap(),
+            from_name: String::new(),
             content_type: "audio/ogg".to_owned(),
             bytes: 5,
             sha256: Sha256::of(b"sound").to_bytes(),

@@ -342,7 +342,8 @@ pub(crate) fn sign(grants: Grants) -> String {
 
 pub(crate) fn room_token(room: &str, identity: &str) -> String {
     let video = VideoGrant { room: room.to_owned(), room_join: true, ..VideoGrant::default() };
-    sign(Grants { identity: identity.to_owned(), video: Some(video), ..Grants::default() })
+    let name = format!("Mx {identity}");
+    sign(Grants { identity: identity.to_owned(), name, video: Some(video), ..Grants::default() })
 }
 
 pub(crate) fn server_token(video: VideoGrant) -> String {

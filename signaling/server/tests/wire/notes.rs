@@ -110,6 +110,7 @@ async fn a_note_is_announced_uploaded_completed_listed_played_and_deleted() {
     let note = ann.post("key-1", SOUND).await;
     let id = note["id"].as_str().unwrap();
     assert_eq!((note["from"].as_str(), note["status"].as_str()), (Some("ann"), Some("ready")));
+    assert_eq!(note["fromName"], "Mx ann");
     assert_eq!((note["codec"].as_str(), &note["bytes"]), (Some("opus"), &json!(SOUND.len())));
     assert!(note["durationMs"].as_u64().unwrap().abs_diff(2_000) <= 20, "{note}");
     let points = BASE64_STANDARD.decode(note["waveform"].as_str().unwrap()).unwrap();

@@ -27,6 +27,7 @@ fn new(n: u64) -> NewNote {
         id: id(n),
         room: room(),
         from: "ada".parse().unwrap(),
+        from_name: "Ada আদা".to_owned(),
         content_type: "audio/webm; codecs='opus'".to_owned(),
         bytes: 12_345,
         sha256: [7; 32],
@@ -76,6 +77,7 @@ async fn a_note_is_found_as_it_was_created_and_not_yet_listed() {
     let note = store.database.note(id(1)).await.unwrap().unwrap();
     assert_eq!((note.status, note.ready), (NoteStatus::Uploading, None));
     assert_eq!((note.room, note.from.as_str()), (room(), "ada"));
+    assert_eq!(note.from_name, "Ada আদা");
     assert_eq!((note.bytes, note.sha256, note.object.as_str()), (12_345, [7; 32], "notes/1"));
     assert_eq!(note.content_type, "audio/webm; codecs='opus'");
     assert_eq!((note.created_at, note.expires), (at(0), at(100)));

@@ -1,0 +1,2 @@
+-- The name that the sender's token gave. Notes of before have none.
+ALTER TABLE notes ADD COLUMN sender_name TEXT NOT NULL DEFAULT '';
