@@ -208,6 +208,10 @@ const commands = {
     await until({ page }, (given) =>
       document.querySelector(given.selector)?.textContent === given.words, { selector, words });
   },
+  async waitForWords({ page, selector, words }) {
+    await until({ page }, (given) =>
+      document.querySelector(given.selector)?.textContent.includes(given.words), { selector, words });
+  },
   async strike({ page, keys }) {
     await page.evaluate(ear);
     await page.evaluate(() => window.ear.begin());

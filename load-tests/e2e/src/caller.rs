@@ -154,6 +154,11 @@ impl Caller {
         self.perform("waitForText", json!({ "selector": selector, "words": words }));
     }
 
+    /// Waits until what `selector` names says `words`, whatever else it says.
+    pub fn wait_for_words(&self, selector: &str, words: &str) {
+        self.perform("waitForWords", json!({ "selector": selector, "words": words }));
+    }
+
     /// Strikes a key, or types a text letter by letter.
     pub fn strike(&self, keys: &[&str]) {
         self.perform("strike", json!({ "keys": keys }));

@@ -11,6 +11,7 @@ use crate::{
     enter_network,
     http::{self, Response},
     peer::{Manner, Peer},
+    proxy::Proxy,
     talk::{Speaker, Talk},
     token::Token,
 };
@@ -38,14 +39,19 @@ pub struct Servers {
     pub redis: Redis,
     pub postgres: Postgres,
     pub s3: S3,
+    /// What stands before the S3, if anything does.
+    pub door: Option<Proxy>,
 }
 
 impl Servers {
-    fn start() -> Self {
+    /// Starts each. The network must have been entered.
+    #[must_use]
+    pub fn start() -> Self {
         // Each has its own wait to be ready.
         let (redis, s3) = (thread::spawn(Redis::start), thread::spawn(S3::start));
         let postgres = Postgres::start();
-        Self { redis: redis.join().expect("Redis"), postgres, s3: s3.join().expect("S3") }
+        let (redis, s3) = (redis.join().expect("Redis"), s3.join().expect("S3"));
+        Self { redis, postgres, s3, door: None }
     }
 }
 

@@ -9,9 +9,10 @@ use std::{
         mpsc::{Receiver, Sender, channel},
     },
     thread,
+    time::Duration,
 };
 
-use crate::PATIENCE;
+use crate::{PATIENCE, wait};
 
 /// Forwards connections until dropped.
 pub struct Proxy {
@@ -20,7 +21,13 @@ pub struct Proxy {
     connections: Receiver<[TcpStream; 2]>,
     heads: Receiver<String>,
     is_shut: Arc<AtomicBool>,
+    is_slow: Arc<AtomicBool>,
 }
+
+/// What a slow way costs whatever comes along it, each way.
+const SLOW_ANSWER: Duration = Duration::from_millis(1_200);
+/// Bytes of one step on a slow way.
+const SLOW_STEP_BYTES: usize = 4_096;
 
 impl Proxy {
     #[must_use]
@@ -30,7 +37,8 @@ impl Proxy {
         let (opened, connections) = channel();
         let (seen, heads) = channel();
         let is_shut = Arc::new(AtomicBool::new(false));
-        let refuses = Arc::clone(&is_shut);
+        let is_slow = Arc::new(AtomicBool::new(false));
+        let (refuses, slow) = (Arc::clone(&is_shut), Arc::clone(&is_slow));
         thread::spawn(move || {
             for client in listener.incoming().map_while(Result::ok) {
                 if refuses.load(Ordering::Acquire) {
@@ -43,11 +51,12 @@ impl Proxy {
                 }
                 let (client_in, upstream_out) = (pair(&client), pair(&upstream));
                 let seen = seen.clone();
-                thread::spawn(move || pump(client_in, upstream_out, Some(&seen)));
-                thread::spawn(move || pump(upstream, client, None));
+                let [there, back] = [Arc::clone(&slow), Arc::clone(&slow)];
+                thread::spawn(move || pump(client_in, upstream_out, &there, Some(&seen)));
+                thread::spawn(move || pump(upstream, client, &back, None));
             }
         });
-        Self { address, connections, heads, is_shut }
+        Self { address, connections, heads, is_shut, is_slow }
     }
 
     #[must_use]
@@ -78,6 +87,15 @@ impl Proxy {
         self.is_shut.store(false, Ordering::Release);
     }
 
+    /// Makes the way a slow one: four kilobytes at a time, and each takes more than a second.
+    pub fn slow_down(&self) {
+        self.is_slow.store(true, Ordering::Release);
+    }
+
+    pub fn hurry(&self) {
+        self.is_slow.store(false, Ordering::Release);
+    }
+
     /// Waits for the head of the next upgrade to a WebSocket.
     #[must_use]
     pub fn next_upgrade(&self) -> String {
@@ -91,10 +109,21 @@ impl Proxy {
 }
 
 /// Copies one direction until either end closes. The first bytes are a request's head.
-fn pump(mut from: TcpStream, mut to: TcpStream, heads: Option<&Sender<String>>) {
+fn pump(
+    mut from: TcpStream,
+    mut to: TcpStream,
+    is_slow: &AtomicBool,
+    heads: Option<&Sender<String>>,
+) {
     let mut buffer = vec![0; 65_536];
     let mut head = Some(String::new());
-    while let Ok(length @ 1..) = from.read(&mut buffer) {
+    loop {
+        let is_slow = is_slow.load(Ordering::Acquire);
+        let room = if is_slow { SLOW_STEP_BYTES } else { buffer.len() };
+        let Ok(length @ 1..) = from.read(&mut buffer[..room]) else { break };
+        if is_slow {
+            wait(SLOW_ANSWER);
+        }
         let bytes = buffer.get(..length).unwrap_or_default();
         if let (Some(heads), Some(text)) = (heads, head.as_mut()) {
             text.push_str(&String::from_utf8_lossy(bytes));

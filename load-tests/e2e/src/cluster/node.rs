@@ -97,13 +97,19 @@ impl Node {
         lines.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum()
     }
 
-    /// Waits until `/readyz` says that of itself: ready, or not because of what `reason` names.
+    /// Waits until `/readyz` says that of itself: ready or not, and what is wrong, `reason` in it.
     #[track_caller]
     pub fn expect_readiness(&self, is_ready: bool, reason: &str) {
         self.poll("/readyz", |response| {
             let json = response.json();
             json["ready"] == is_ready && json["reasons"].to_string().contains(reason)
         });
+    }
+
+    /// Waits until `/readyz` says nothing of `reason`.
+    #[track_caller]
+    pub fn expect_nothing_of(&self, reason: &str) {
+        self.poll("/readyz", |response| !response.body.contains(reason));
     }
 
     /// Waits until its answer to a GET satisfies `wanted`.
@@ -126,8 +132,11 @@ fn is_ready(address: SocketAddr) -> bool {
 }
 
 fn configuration(id: &str, port: u16, servers: &Servers) -> String {
-    let (redis, database, s3) =
-        (servers.redis.url(), servers.postgres.url(), servers.s3.endpoint());
+    let (redis, database) = (servers.redis.url(), servers.postgres.url());
+    let s3 = match &servers.door {
+        Some(door) => format!("http://{}", door.address()),
+        None => servers.s3.endpoint(),
+    };
     let (bucket, region) = (S3::BUCKET, S3::REGION);
     let (access, secret) = (S3::ACCESS_KEY, S3::SECRET_KEY);
     let cluster = port - 1;

@@ -19,6 +19,7 @@ mod in_a_cluster {
     mod calls;
     mod database_gone;
     mod objects_gone;
+    mod operators;
     mod recorder_killed;
     mod recorder_without_room;
     mod recording_without_store;

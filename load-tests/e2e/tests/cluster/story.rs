@@ -17,6 +17,8 @@ pub(crate) const LATE: Duration = Duration::from_secs(1);
 /// How long an outage lasts, in seconds, unless said otherwise. Longer than any lease, heartbeat
 /// or patience within the pool.
 const OUTAGE_SECONDS: u64 = 6;
+/// As was promised of Redis.
+const LONG_OUTAGE_SECONDS: u64 = 60;
 pub(crate) const ANN_HZ: u32 = 600;
 pub(crate) const BOB_HZ: u32 = 900;
 /// Rooms tried until one is where it is wanted.
@@ -24,8 +26,17 @@ const ROOMS_TRIED: usize = 12;
 
 /// How long whatever is to be gone is gone: `ADDA_E2E_OUTAGE_SECONDS`, a minute for the nightly.
 pub(crate) fn outage() -> Duration {
-    let told = env::var("ADDA_E2E_OUTAGE_SECONDS").ok().and_then(|text| text.parse().ok());
-    Duration::from_secs(told.unwrap_or(OUTAGE_SECONDS))
+    told().unwrap_or(Duration::from_secs(OUTAGE_SECONDS))
+}
+
+/// The same of what is gone for a minute whenever it is played, unless that is told to be less.
+pub(crate) fn long_outage() -> Duration {
+    told().unwrap_or(Duration::from_secs(LONG_OUTAGE_SECONDS))
+}
+
+fn told() -> Option<Duration> {
+    let told = env::var("ADDA_E2E_OUTAGE_SECONDS").ok()?;
+    told.parse().ok().map(Duration::from_secs)
 }
 
 /// Two SDK clients who hear each other.

@@ -84,6 +84,7 @@ fn a_recording_waits_for_a_store_that_is_full() {
         redis: Redis::start(),
         postgres: Postgres::start(),
         s3: S3::start_in(disk.path()),
+        door: None,
     };
     let cluster = Cluster::around(servers, ONE_OF_EACH);
     let ballast = disk.path().join("ballast");
