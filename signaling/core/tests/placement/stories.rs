@@ -69,6 +69,20 @@ fn a_draining_node_keeps_its_rooms_and_gets_no_others() {
 }
 
 #[test]
+fn a_node_without_a_heartbeat_gets_rooms_only_when_no_other_has_one() {
+    let (silent, beating) = (owner("a", 1), owner("b", 1));
+    let mut world = World::of(&[&silent, &beating]);
+    world.unlist(&silent);
+    world.list();
+    for dice in [0, 1, 1 << 32, u64::MAX] {
+        let decision = world.pool.decide(None, world.now, dice, world.now);
+        assert_eq!(decision, claim(&beating, 0));
+    }
+    world.kill(&beating);
+    assert_eq!(world.decide(None), claim(&silent, 0));
+}
+
+#[test]
 fn a_killed_node_is_gone_once_its_heartbeat_has_run_out() {
     let (dead, spare) = (owner("dead", 1), owner("spare", 1));
     let mut world = World::of(&[&dead, &spare]);
@@ -160,6 +174,10 @@ fn a_pool_without_a_recorder_is_told_so_once_every_node_could_have_been_heard_of
     let lacks = |world: &World| world.pool.lacks(Role::Recorder, world.now);
     assert!(!lacks(&world), "one may just not have been heard of");
     world.pass(Duration::from_secs(2));
+    assert!(lacks(&world));
+    world.input(Input::RegistryLost);
+    assert!(!lacks(&world), "nobody can tell");
+    world.pass(Duration::from_secs(3));
     assert!(lacks(&world));
 
     let mut recorder = record(&owner("recorder", 1));
