@@ -150,7 +150,7 @@ impl Database {
     }
 
     /// The lives of nodes that hold rooms which nobody saved, at most
-    /// [`HOLDERS_MAX`] of them.
+    /// `HOLDERS_MAX` of them.
     pub async fn holders(&self) -> Result<Vec<Owner>, DatabaseError> {
         self.call(async {
             let rows = self.store.rows(HOLDERS, &[Value::Integer(HOLDERS_MAX.into())]).await?;
@@ -159,7 +159,7 @@ impl Database {
         .await
     }
 
-    /// Releases what `owner`, who is gone for good, held and nobody saved: at most [`PAGE_MAX`]
+    /// Releases what `owner`, who is gone for good, held and nobody saved: at most `PAGE_MAX`
     /// rooms. Returns how many. Epochs are never granted again, whatever becomes of the rooms.
     pub async fn release_orphans(&self, owner: &Owner) -> Result<u64, DatabaseError> {
         self.call(async {
