@@ -6,28 +6,38 @@ use serde_json::{Value, json};
 
 use super::{
     save,
-    server::{self, Server},
+    server::{self, Server, pause},
     workload::{Measured, Workload, round},
 };
 use crate::{report::Report, workspace::Workspace};
 
-/// One room is one thread, so these load one core, up to half of it and beyond. All of the
-/// machine would go to their readers, were there more of them.
-const WORKLOADS: [Workload; 4] = [of(40), of(150), of(300), of(450)];
-const READERS: u32 = 20;
+/// One large room, whose copies leave one after the other, and ten rooms on all threads; each
+/// lightly, then at about half of a core. All of the machine would go to their readers, were there
+/// more of them.
+const WORKLOADS: [Workload; 4] = [
+    Workload::new(1, 40, 40).joining_at(25).sampling(20),
+    Workload::new(1, 40, 200).joining_at(25).sampling(20),
+    Workload::new(10, 8, 20).joining_at(50).sampling(2),
+    Workload::new(10, 8, 100).joining_at(50).sampling(2),
+];
 
-const fn of(listeners: u32) -> Workload {
-    Workload::new(1, 40, listeners).joining_at(25).sampling(READERS)
-}
+/// Tenths of a second after the last join: the load's windows begin after thirty.
+const WARMING_UP: u32 = 20;
 
 pub(crate) fn run(workspace: &Workspace, report: &mut Report) -> Result<()> {
     let ours = server::ours(workspace)?;
     let mut rows = Vec::new();
     for workload in WORKLOADS {
         let running = ours.start()?;
-        let output = workload.drive(workspace, &ours, running.pid())?;
-        let measured = Measured::read(&output)?;
-        let inside = Quantiles::read(&ours)?;
+        // What joining does to a packet's delay is another story.
+        let (output, before) = std::thread::scope(|scope| {
+            let driving = scope.spawn(|| workload.drive(workspace, &ours, running.pid()));
+            (0..workload.tenths_of_joining() + WARMING_UP).for_each(|_| pause());
+            let before = buckets(&ours);
+            (driving.join().map_err(|_| anyhow::anyhow!("the driver's thread ended")), before)
+        });
+        let measured = Measured::read(&output??)?;
+        let inside = Quantiles::between(&before?, &buckets(&ours)?)?;
         report.line(&format!("{workload}: {measured}"));
         report.line(&format!(
             "  inside: p50 ≤ {:.3} ms, p99 ≤ {:.3} ms",
@@ -41,34 +51,58 @@ pub(crate) fn run(workspace: &Workspace, report: &mut Report) -> Result<()> {
     save(workspace, report, "delay.json", &Value::Array(rows))
 }
 
-/// Upper bounds of the buckets in which the quantiles of `adda_forward_delay_seconds` lie, over
-/// the server's life: joining included.
+/// Upper bounds in milliseconds, and how many packets stayed no longer.
+type Buckets = Vec<(f64, f64)>;
+
+/// `adda_forward_delay_seconds` over the server's life, all shards together.
+fn buckets(server: &Server) -> Result<Buckets> {
+    let mut sums = Buckets::new();
+    for (labels, count) in server.metric("adda_forward_delay_seconds_bucket")? {
+        let bound = labels.split("le=\"").nth(1).and_then(|rest| rest.split('"').next());
+        let bound = match bound.context("a bucket without a bound")? {
+            "+Inf" => f64::INFINITY,
+            seconds => seconds.parse::<f64>()? * 1e3,
+        };
+        match sums.iter_mut().find(|(known, _)| *known == bound) {
+            Some((_, sum)) => *sum += count,
+            None => sums.push((bound, count)),
+        }
+    }
+    sums.sort_by(|a, b| a.0.total_cmp(&b.0));
+    Ok(sums)
+}
+
+/// Upper bounds of the buckets in which the quantiles lie.
 struct Quantiles {
     p50_ms: f64,
     p99_ms: f64,
 }
 
 impl Quantiles {
-    fn read(server: &Server) -> Result<Self> {
-        let buckets = server.metric("adda_forward_delay_seconds_bucket")?;
-        let mut sums: Vec<(f64, f64)> = Vec::new();
-        for (labels, count) in &buckets {
-            let bound = labels.split("le=\"").nth(1).and_then(|rest| rest.split('"').next());
-            let bound = match bound.context("a bucket without a bound")? {
-                "+Inf" => f64::INFINITY,
-                seconds => seconds.parse::<f64>()? * 1e3,
-            };
-            match sums.iter_mut().find(|(known, _)| *known == bound) {
-                Some((_, sum)) => *sum += count,
-                None => sums.push((bound, *count)),
-            }
-        }
-        sums.sort_by(|a, b| a.0.total_cmp(&b.0));
-        let total = sums.last().context("no forwarding delay was measured")?.1;
+    fn between(before: &Buckets, after: &Buckets) -> Result<Self> {
+        let earlier = |bound: f64| before.iter().find(|(known, _)| *known == bound);
+        let within: Buckets = after
+            .iter()
+            .map(|(bound, sum)| (*bound, sum - earlier(*bound).map_or(0.0, |(_, sum)| *sum)))
+            .collect();
+        let total = within.last().context("no forwarding delay was measured")?.1;
         let quantile = |share: f64| {
-            let bucket = sums.iter().find(|(_, sum)| *sum >= share * total);
+            let bucket = within.iter().find(|(_, sum)| *sum >= share * total);
             bucket.map_or(f64::INFINITY, |(bound, _)| round(*bound))
         };
         Ok(Self { p50_ms: quantile(0.5), p99_ms: quantile(0.99) })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quantiles_are_of_what_came_in_between() {
+        let before = vec![(1.0, 0.0), (2.0, 0.0), (5.0, 500.0), (f64::INFINITY, 500.0)];
+        let after = vec![(1.0, 60.0), (2.0, 100.0), (5.0, 600.0), (f64::INFINITY, 600.0)];
+        let Quantiles { p50_ms, p99_ms } = Quantiles::between(&before, &after).unwrap();
+        assert!((p50_ms - 1.0).abs() < 1e-9 && (p99_ms - 2.0).abs() < 1e-9, "{p50_ms} {p99_ms}");
     }
 }

@@ -55,6 +55,11 @@ impl Workload {
         Self { threads, ..self }
     }
 
+    /// How long its callers take to join, at their pace.
+    pub(super) fn tenths_of_joining(&self) -> u32 {
+        self.rooms * (self.talkers + self.listeners) * 10 / self.joins_per_second
+    }
+
     /// What its curve runs over: the listeners of one room, or the rooms.
     pub(super) fn scale(&self) -> u32 {
         if self.rooms > 1 { self.rooms } else { self.listeners }

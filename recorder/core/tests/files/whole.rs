@@ -163,7 +163,8 @@ fn whatever_the_pieces_are_the_file_is_whole_and_its_gaps_are_in_order() {
             end = start + samples;
         }
         let longest = pieces.iter().map(|piece| piece.samples()).max().unwrap();
-        assert!(file.samples >= longest, "{} of {longest}", file.samples);
+        // Of a packet that another piece's sound cuts in two, nothing is left: 20 ms at most.
+        assert!(file.samples + 960 > longest, "{} of {longest}", file.samples);
         let mut before = None;
         for (_, number) in file.voices() {
             // Where the one goes on for the other, they may differ by the detour.
