@@ -63,12 +63,14 @@ pub(crate) fn compare(workspace: &Workspace, report: &mut Report) -> Result<()> 
 pub(crate) fn curve(workspace: &Workspace, report: &mut Report) -> Result<()> {
     let ours = server::ours(workspace)?;
     let mut series = Vec::new();
-    for (name, workloads) in [("listeners of one room", &LISTENERS[..]), ("rooms of six", &ROOMS)] {
+    let listeners = ("listeners of one room", &LISTENERS[..], Workload::listeners as fn(&_) -> _);
+    let rooms = ("rooms of six", &ROOMS[..], Workload::rooms as fn(&_) -> _);
+    for (name, workloads, scale) in [listeners, rooms] {
         let mut points = Vec::new();
         for workload in workloads {
             let measured = measure(workspace, &ours, workload)?;
             report.line(&format!("{workload}: {measured}"));
-            points.push((workload.scale(), measured));
+            points.push((scale(workload), measured));
         }
         series.push((name, points));
     }

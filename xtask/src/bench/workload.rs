@@ -60,9 +60,12 @@ impl Workload {
         self.rooms * (self.talkers + self.listeners) * 10 / self.joins_per_second
     }
 
-    /// What its curve runs over: the listeners of one room, or the rooms.
-    pub(super) fn scale(&self) -> u32 {
-        if self.rooms > 1 { self.rooms } else { self.listeners }
+    pub(super) fn rooms(&self) -> u32 {
+        self.rooms
+    }
+
+    pub(super) fn listeners(&self) -> u32 {
+        self.listeners
     }
 
     /// Runs the driver against `server` and returns its JSON report.
