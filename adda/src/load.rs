@@ -15,7 +15,7 @@ use crate::{cli::LoadArgs, print};
 pub(crate) fn run(args: &LoadArgs) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let report = runtime.block_on(async {
-        let (progress, watched) = watch::channel(START);
+        let (progress, watched) = watch::channel(Progress::NONE);
         let shown = tokio::spawn(show(watched));
         let report = load::run(options(args), progress).await;
         shown.abort();
@@ -29,17 +29,6 @@ pub(crate) fn run(args: &LoadArgs) -> anyhow::Result<()> {
     }
     Ok(())
 }
-
-const START: Progress = Progress {
-    phase: Phase::Joining,
-    joined: 0,
-    failed: 0,
-    wanted: 0,
-    streams: 0,
-    streams_wanted: 0,
-    packets_sent: 0,
-    packets_delivered: 0,
-};
 
 fn options(args: &LoadArgs) -> Options {
     Options {

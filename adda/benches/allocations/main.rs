@@ -89,7 +89,7 @@ fn counted(of: Counted) -> Value {
 
 /// Loads the server with packets of so many milliseconds and counts through one window.
 async fn under_load(port: u16, packet_ms: u32) -> Result<Counted> {
-    let (progress, watched) = watch::channel(NOTHING_YET);
+    let (progress, watched) = watch::channel(Progress::NONE);
     let counting = tokio::spawn(count(watched));
     load::run(options(port, packet_ms), progress).await?;
     counting.await?.context("the load ended before its window did")
@@ -142,17 +142,6 @@ fn options(port: u16, packet_ms: u32) -> Options {
         server_pid: None,
     }
 }
-
-const NOTHING_YET: Progress = Progress {
-    phase: Phase::Joining,
-    joined: 0,
-    failed: 0,
-    wanted: 0,
-    streams: 0,
-    streams_wanted: 0,
-    packets_sent: 0,
-    packets_delivered: 0,
-};
 
 async fn wait_until_open(port: u16) -> Result<()> {
     for _ in 0..100 {

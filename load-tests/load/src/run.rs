@@ -37,6 +37,20 @@ pub struct Progress {
     pub packets_delivered: u64,
 }
 
+impl Progress {
+    /// Before anybody has been called up.
+    pub const NONE: Self = Self {
+        phase: Phase::Joining,
+        joined: 0,
+        failed: 0,
+        wanted: 0,
+        streams: 0,
+        streams_wanted: 0,
+        packets_sent: 0,
+        packets_delivered: 0,
+    };
+}
+
 /// What a run is doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {

@@ -7,6 +7,8 @@ use std::{
     process::Command,
 };
 
+use e2e::cluster::{Cluster, Servers, Shape};
+use parts::{Postgres, Redis, S3};
 use tempfile::TempDir;
 
 /// A disk of two megabytes, in memory. Making one takes root.
@@ -34,6 +36,17 @@ impl SmallDisk {
     fn owning(mut self, folder: TempDir) -> Self {
         self.owned = Some(folder);
         self
+    }
+
+    /// A pool whose object store lies on it.
+    pub(crate) fn start_cluster(&self, shape: Shape) -> Cluster {
+        let servers = Servers {
+            redis: Redis::start(),
+            postgres: Postgres::start(),
+            s3: S3::start_in(&self.folder),
+            door: None,
+        };
+        Cluster::around(servers, shape)
     }
 
     pub(crate) fn path(&self) -> &Path {

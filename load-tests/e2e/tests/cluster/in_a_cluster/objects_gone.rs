@@ -7,7 +7,6 @@ use e2e::{
     proxy::Proxy,
     wait,
 };
-use parts::{Postgres, Redis, S3};
 
 use crate::{
     note::Note,
@@ -96,13 +95,7 @@ fn a_store_that_is_slow_costs_time_and_nothing_else() {
 fn a_store_that_is_full_takes_notes_again_once_it_has_room() {
     e2e::enter_network();
     let disk = SmallDisk::mount();
-    let servers = Servers {
-        redis: Redis::start(),
-        postgres: Postgres::start(),
-        s3: S3::start_in(disk.path()),
-        door: None,
-    };
-    let cluster = Cluster::around(servers, NO_RECORDER);
+    let cluster = disk.start_cluster(NO_RECORDER);
     let talk = cluster.talk("talk");
     let kept = Note::announce(&cluster, "room", 400);
     assert_eq!(kept.upload(), Some(200));

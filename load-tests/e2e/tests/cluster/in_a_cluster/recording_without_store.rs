@@ -2,11 +2,10 @@
 //! recorder keeps what it has, and brings it once the store takes it.
 
 use e2e::{
-    cluster::{Cluster, Servers, Shape},
+    cluster::{Cluster, Shape},
     kind::Kind,
     recording::{self, Heard},
 };
-use parts::{Postgres, Redis, S3};
 use serde_json::Value;
 
 use crate::{
@@ -80,13 +79,7 @@ fn a_recording_waits_for_a_store_that_is_silent() {
 fn a_recording_waits_for_a_store_that_is_full() {
     e2e::enter_network();
     let disk = SmallDisk::mount();
-    let servers = Servers {
-        redis: Redis::start(),
-        postgres: Postgres::start(),
-        s3: S3::start_in(disk.path()),
-        door: None,
-    };
-    let cluster = Cluster::around(servers, ONE_OF_EACH);
+    let cluster = disk.start_cluster(ONE_OF_EACH);
     let ballast = disk.path().join("ballast");
     a_recording_outlasts(
         cluster,
