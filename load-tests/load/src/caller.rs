@@ -4,6 +4,7 @@ mod connection;
 mod deafness;
 mod descriptions;
 mod hearing;
+mod pace;
 mod signal;
 mod voice;
 
@@ -13,13 +14,14 @@ use anyhow::Context;
 use connection::Connection;
 use descriptions::Publishing;
 use hearing::Hearing;
+use pace::Pace;
 use proto::{
     data::ChannelSide,
     livekit::{self, SignalTarget, signal_request, signal_response},
     sdp,
 };
 use signal::Signal;
-use tokio::time::{self, Instant, MissedTickBehavior};
+use tokio::time::{self, Instant};
 use voice::Voice;
 
 use crate::{
@@ -133,8 +135,10 @@ impl<'a> Caller<'a> {
         let mut ping = time::interval(PING_INTERVAL);
         let packet = self.crew.options.packet_interval();
         let mut report = time::interval_at(Instant::now() + offset(packet)?, REPORT_INTERVAL);
-        let mut pace = time::interval_at(Instant::now() + offset(packet)?, packet);
-        pace.set_missed_tick_behavior(MissedTickBehavior::Burst);
+        let pace = match self.part {
+            Part::Talker => Some(Pace::new(offset(packet)?, packet)?),
+            Part::Listener => None,
+        };
         loop {
             let wake = self.settle()?;
             tokio::select! {
@@ -155,7 +159,7 @@ impl<'a> Caller<'a> {
                         }
                     }
                 }
-                _ = pace.tick(), if self.voice.is_some() => self.talk(),
+                ticks = ticks(pace.as_ref()) => self.talk(ticks?),
                 _ = report.tick() => self.report(),
                 _ = ping.tick() => self.signal.ping(clock::unix_time()).await?,
                 () = sleep_until(wake) => {
@@ -274,11 +278,12 @@ impl<'a> Caller<'a> {
         }
     }
 
-    fn talk(&mut self) {
+    /// Says what was to be said by now: late, if this thread had no time before.
+    fn talk(&mut self, packets: u64) {
         if let Some(voice) = &mut self.voice
             && self.publisher.is_connected()
         {
-            voice.say(&mut self.publisher, self.crew);
+            (0..packets).for_each(|_| voice.say(&mut self.publisher, self.crew));
         }
     }
 
@@ -307,8 +312,15 @@ async fn sleep_until(wake: Option<Instant>) {
     }
 }
 
-/// Callers that started together don't go on in step.
+async fn ticks(pace: Option<&Pace>) -> anyhow::Result<u64> {
+    match pace {
+        Some(pace) => Ok(pace.ticks().await?),
+        None => future::pending().await,
+    }
+}
+
+/// Callers that started together don't go on in step. Never zero.
 fn offset(packet: Duration) -> anyhow::Result<Duration> {
-    let [random] = random::bytes()?;
-    Ok(packet * u32::from(random) / 256)
+    let part = random::bytes().map(u16::from_be_bytes)?;
+    Ok(packet * (u32::from(part) + 1) / (1 << 16))
 }

@@ -103,8 +103,47 @@ impl Options {
         self.sampled.unwrap_or(self.listeners)
     }
 
+    /// Whether a room's listener of this number reads on. They are spread over the room: a
+    /// packet's copies leave in the order in which their listeners have joined.
+    pub(crate) fn is_sampled(&self, number: u32) -> bool {
+        let sampled = u64::from(self.sampled());
+        let before = |number: u32| u64::from(number) * sampled / u64::from(self.listeners.max(1));
+        before(number) < before(number.saturating_add(1))
+    }
+
     /// Talker-to-listener streams that there should be.
     pub(crate) fn streams(&self) -> u64 {
         u64::from(self.rooms) * u64::from(self.talkers) * u64::from(self.listeners)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn those_who_read_on_are_spread_over_the_room() {
+        let options = Options {
+            url: String::new(),
+            key: String::new(),
+            secret: String::new(),
+            rooms: 1,
+            talkers: 1,
+            listeners: 10,
+            sampled: Some(3),
+            packet_ms: 20,
+            joins_per_second: 1.0,
+            order: JoinOrder::default(),
+            warm_up: Duration::ZERO,
+            window: Duration::ZERO,
+            windows: 1,
+            path: SignalPath::default(),
+            threads: 1,
+            server_pid: None,
+        };
+        let read_on: Vec<u32> = (0..10).filter(|number| options.is_sampled(*number)).collect();
+        assert_eq!(read_on, [3, 6, 9]);
+        let all = Options { sampled: None, ..options };
+        assert!((0..10).all(|number| all.is_sampled(number)));
     }
 }

@@ -185,7 +185,7 @@ impl Run {
                 let worker = usize::try_from(roll.recruited)? % self.workers.len();
                 let worker = self.workers.get(worker).context("no threads")?;
                 let is_early = roll.recruited < EARLY_CALLERS;
-                let is_sampled = number < self.options.sampled();
+                let is_sampled = self.options.is_sampled(number);
                 let room = format!("{}-{room}", roll.name);
                 worker.recruit(Recruit { room, part, number, is_early, is_sampled }).await?;
                 roll.recruited += 1;

@@ -4,6 +4,7 @@
 //! the core and the transports have to say, then flushes. Time is read once a wake-up. Between
 //! a datagram's arrival and its copies' departure nothing is allocated once warm.
 
+mod egress;
 mod events;
 mod intake;
 mod links;
@@ -28,13 +29,13 @@ use sfu_core::{
 use sfu_rtc::{Certificate, Event as RtcEvent, Output as RtcOutput, Role, Transport};
 use tokio::sync::{mpsc, watch};
 
-use self::{events::Events, links::Links, peers::Peers, timers::Timers};
+use self::{egress::Egress, events::Events, links::Links, peers::Peers, timers::Timers};
 use crate::{
     clock::Clock,
     limits::{BATCHES_A_LAP_MAX, COMMANDS_A_LAP_MAX, LINK_REQUESTS_A_LAP_MAX},
     links::OpenLink,
     socket::{RecvBatch, Socket},
-    stats::{DelayHistogram, IoStats, Snapshot},
+    stats::{IoStats, Snapshot},
 };
 
 /// How often a shard publishes its counters, and so the longest it sleeps.
@@ -64,14 +65,11 @@ pub(crate) struct Shard {
     certificate: Rc<Certificate>,
     peers: Peers,
     timers: Timers,
-    sockets: Vec<Socket>,
+    egress: Egress,
     events: Events,
     links: Links,
     link_requests: mpsc::Receiver<OpenLink>,
     io: IoStats,
-    delay: DelayHistogram,
-    /// Arrival time and number of copies of what was forwarded since the last flush.
-    in_flight: Vec<(u64, u64)>,
     clock: Clock,
     now: Instant,
 }
@@ -101,18 +99,16 @@ pub(crate) fn run(parts: Parts) -> anyhow::Result<()> {
         certificate: Rc::new(certificate),
         peers: Peers::default(),
         timers: Timers::default(),
-        sockets: sockets.into_iter().map(Socket::new).collect(),
+        egress: Egress::new(sockets.into_iter().map(Socket::new).collect(), clock),
         events: Events::new(events),
         links: Links::new(),
         link_requests: links,
         io: IoStats::default(),
-        delay: DelayHistogram::default(),
-        in_flight: Vec::with_capacity(1024),
         clock,
         now,
     };
     let queue = epoll::create(epoll::CreateFlags::CLOEXEC)?;
-    for (index, socket) in shard.sockets.iter().enumerate() {
+    for (index, socket) in shard.egress.sockets().iter().enumerate() {
         let token = epoll::EventData::new_u64(index as u64);
         epoll::add(&queue, socket, token, epoll::EventFlags::IN)?;
     }
@@ -148,18 +144,18 @@ fn turn(
             Mailbox::MoreWaits => busy = true,
             Mailbox::Closed => {
                 shard.links.flush(shard.now);
-                shard.flush();
+                shard.egress.flush();
                 return Ok(());
             }
         }
-        for index in 0..shard.sockets.len() {
+        for index in 0..shard.egress.sockets().len() {
             if ready.contains(&(index as u64)) {
                 busy |= shard.run_socket(index, &mut batch);
             }
         }
         busy |= shard.run_links();
         busy |= shard.events.flush();
-        shard.flush();
+        shard.egress.flush();
         if shard.now >= snapshot_due {
             snapshot_due = shard.now + SNAPSHOT_INTERVAL;
             shard.links.sweep();
@@ -204,9 +200,9 @@ impl Shard {
             events_lost: self.events.lost,
             link_packets: self.links.packets,
             link_overruns: self.links.overruns,
-            ..self.io
+            ..self.egress.count(self.io)
         };
-        Snapshot { at: self.now, core: self.core.stats(), io, delay: self.delay }
+        Snapshot { at: self.now, core: self.core.stats(), io, delay: self.egress.delay() }
     }
 
     fn run_timers(&mut self) {
@@ -268,12 +264,8 @@ impl Shard {
     /// Reads what waits at a socket. Returns whether the budget ended before the datagrams did.
     fn run_socket(&mut self, index: usize, batch: &mut RecvBatch) -> bool {
         for _ in 0..BATCHES_A_LAP_MAX {
-            let received = self.sockets.get(index).map(|socket| socket.recv(batch));
-            let count = match received {
-                Some(Ok(count)) => count,
-                // An error here belongs to an earlier send; the next read goes on.
-                Some(Err(_)) | None => 0,
-            };
+            // An error here belongs to an earlier send; the next read goes on.
+            let count = self.egress.recv(index, batch).unwrap_or(0);
             if count == 0 {
                 return false;
             }
@@ -334,7 +326,7 @@ impl Shard {
                     let answer = via.filter(|(address, _)| *address == to);
                     has_answered |= answer.is_some();
                     let socket = answer.map_or_else(|| paths.socket_to(to), |(_, socket)| socket);
-                    send(&mut self.sockets, &mut self.io, socket, to, bytes.len(), |buffer| {
+                    self.egress.send(socket, to, bytes.len(), |buffer| {
                         buffer.get_mut(..bytes.len())?.copy_from_slice(bytes);
                         Some(bytes.len())
                     });
@@ -388,7 +380,7 @@ impl Shard {
                 Output::Link { id, frame } => self.links.tell(id, frame, self.now),
                 Output::Voice { to, payload } => {
                     for forward in &to {
-                        copy(&mut self.sockets, &mut self.io, &mut self.peers, forward, &payload);
+                        copy(&mut self.egress, &mut self.peers, forward, &payload);
                     }
                 }
                 Output::Idle(deadline) => {
@@ -435,56 +427,17 @@ impl Shard {
         let Some(address) = peer.transport.peer() else { return };
         let room = packet.len() + TRAILER_BYTES_MAX;
         let transport = &mut peer.transport;
-        send(&mut self.sockets, &mut self.io, peer.paths.media, address, room, |buffer| {
+        self.egress.send(peer.paths.media, address, room, |buffer| {
             buffer.get_mut(..packet.len())?.copy_from_slice(&packet);
             transport.seal_rtcp(buffer, packet.len())
         });
     }
-
-    fn flush(&mut self) {
-        for socket in &mut self.sockets {
-            self.io.count(socket.flush());
-        }
-        if self.in_flight.is_empty() {
-            return;
-        }
-        let now = self.clock.unix_nanos();
-        for (arrived, copies) in self.in_flight.drain(..) {
-            self.delay.record(Duration::from_nanos(now.saturating_sub(arrived)), copies);
-        }
-    }
-}
-
-/// Queues a datagram of at most `room` bytes at a socket.
-fn send(
-    sockets: &mut [Socket],
-    io: &mut IoStats,
-    socket: usize,
-    to: SocketAddr,
-    room: usize,
-    fill: impl FnOnce(&mut [u8]) -> Option<usize>,
-) {
-    let Some(socket) = sockets.get_mut(socket) else { return };
-    let mut len = 0;
-    let (_, flushed) = socket.push(to, room, |buffer| {
-        let written = fill(buffer)?;
-        len = written;
-        Some(written)
-    });
-    io.bytes_out += len as u64;
-    io.count(flushed);
 }
 
 /// Queues one listener's copy of a packet.
-fn copy(
-    sockets: &mut [Socket],
-    io: &mut IoStats,
-    peers: &mut Peers,
-    forward: &Forward,
-    payload: &[u8],
-) {
+fn copy(egress: &mut Egress, peers: &mut Peers, forward: &Forward, payload: &[u8]) {
     let Some(peer) = peers.get(forward.to) else { return };
     let socket = peer.paths.media;
     let Some(copy) = voice::copy_for(peer, forward, payload) else { return };
-    send(sockets, io, socket, copy.to, copy.room, |buffer| copy.write(buffer));
+    egress.send(socket, copy.to, copy.room, |buffer| copy.write(buffer));
 }

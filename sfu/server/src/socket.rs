@@ -22,11 +22,18 @@ pub(crate) struct Socket {
     outgoing: SendBatch,
 }
 
-/// What a flush did.
+/// What flushes did.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Flushed {
-    pub(crate) sent: usize,
-    pub(crate) dropped: usize,
+    pub(crate) sent: u64,
+    pub(crate) dropped: u64,
+}
+
+impl Flushed {
+    pub(crate) fn add(&mut self, other: Self) {
+        self.sent += other.sent;
+        self.dropped += other.dropped;
+    }
 }
 
 impl Socket {
@@ -59,15 +66,19 @@ impl Socket {
         batch.recv(self.udp.as_fd())
     }
 
-    /// Queues a packet; see [`SendBatch::push`]. Flushes first when there is no room.
+    /// Whether a packet of up to `room` bytes fits before the next flush.
+    pub(crate) fn has_room(&self, room: usize) -> bool {
+        self.outgoing.has_room(room)
+    }
+
+    /// Queues a packet; see [`SendBatch::push`].
     pub(crate) fn push(
         &mut self,
         to: SocketAddr,
         room: usize,
         fill: impl FnOnce(&mut [u8]) -> Option<usize>,
-    ) -> (bool, Flushed) {
-        let flushed = if self.outgoing.has_room(room) { Flushed::default() } else { self.flush() };
-        (self.outgoing.push(to, room, fill), flushed)
+    ) -> bool {
+        self.outgoing.push(to, room, fill)
     }
 
     pub(crate) fn flush(&mut self) -> Flushed {
@@ -76,7 +87,7 @@ impl Socket {
         }
         let queued = self.outgoing.len();
         let sent = self.outgoing.flush(self.udp.as_fd());
-        Flushed { sent, dropped: queued - sent }
+        Flushed { sent: sent as u64, dropped: (queued - sent) as u64 }
     }
 }
 

@@ -4,11 +4,9 @@ use std::time::{Duration, Instant};
 
 use sfu_rtc::Unbelieved;
 
-use crate::socket::Flushed;
-
 /// Upper bounds of the forwarding-delay buckets, in microseconds; one more bucket is endless.
-pub const DELAY_BOUNDS_MICROS: [u64; 14] =
-    [25, 50, 100, 200, 300, 500, 700, 1_000, 1_500, 2_000, 5_000, 10_000, 50_000, 200_000];
+pub const DELAY_BOUNDS_MICROS: [u64; 15] =
+    [25, 50, 100, 200, 300, 500, 700, 1_000, 1_500, 2_000, 3_000, 5_000, 10_000, 50_000, 200_000];
 
 /// How long forwarded packets spent here, from the kernel's receipt to the kernel's hand-over.
 #[derive(Clone, Copy, Debug, Default)]
@@ -87,13 +85,6 @@ impl StunRefusals {
             Unbelieved::Integrity => self.integrity += 1,
             Unbelieved::UnknownAttribute | Unbelieved::Unasked => self.unsupported += 1,
         }
-    }
-}
-
-impl IoStats {
-    pub(crate) fn count(&mut self, flushed: Flushed) {
-        self.datagrams_out += flushed.sent as u64;
-        self.dropped_send += flushed.dropped as u64;
     }
 }
 

@@ -97,15 +97,13 @@ impl Shard {
         };
         self.guarded(Some(id.index), |shard| {
             let Delivery { copies, taps } = shard.core.forward(id, &packet, shard.now);
+            shard.egress.begin_copies(arrived);
             for forward in copies {
-                let payload = packet.payload;
-                copy(&mut shard.sockets, &mut shard.io, &mut shard.peers, forward, payload);
+                copy(&mut shard.egress, &mut shard.peers, forward, packet.payload);
             }
+            shard.egress.end_copies();
             if !taps.is_empty() {
                 shard.links.take(taps, packet.payload, shard.now);
-            }
-            if let (Some(arrived), false) = (arrived, copies.is_empty()) {
-                shard.in_flight.push((arrived, copies.len() as u64));
             }
         });
     }
