@@ -16,6 +16,11 @@ pub(crate) struct RoomId {
     generation: u32,
 }
 
+#[cfg(test)]
+impl RoomId {
+    pub(crate) const ANY: Self = Self { index: 0, generation: 0 };
+}
+
 #[derive(Debug, Default)]
 pub(crate) struct Rooms {
     slots: Vec<Slot>,

@@ -84,6 +84,12 @@ impl Shard {
         next.unwrap_or_else(|| Output::Idle(self.cx.timers.next()))
     }
 
+    /// When something is due that must not wait. What [`Output::Idle`] tells of, if it is earlier,
+    /// may wait a packet's length for a datagram that wakes its thread anyway.
+    pub fn punctual_deadline(&self) -> Option<Instant> {
+        self.cx.timers.next_punctual()
+    }
+
     /// Who gets this packet, and as what. Allocates nothing once warm.
     pub fn forward(&mut self, from: TransportId, packet: &Packet<'_>, now: Instant) -> &Delivery {
         self.cx.now = now;

@@ -39,6 +39,10 @@ pub(crate) const EVENTS_BACKLOG_MAX: usize = 65_536;
 /// Commands one lap of the loop takes, so that a storm of joins can't starve the sockets.
 pub(crate) const COMMANDS_A_LAP_MAX: usize = 64;
 
+/// How late a timer may come whose delay nobody hears: where somebody talks, a packet comes within
+/// this time and wakes the thread, which would else do so a second time, with cold caches.
+pub(crate) const TIMER_SLACK: Duration = Duration::from_millis(20);
+
 /// Listeners waiting to be let in, in the node's channel and in each shard's.
 pub(crate) const LINK_REQUESTS_MAX: usize = 256;
 

@@ -1,8 +1,9 @@
 //! One thread, its sockets and its rooms: from UDP in to UDP out without a lock.
 //!
-//! Each lap visits stop, timers, commands and sockets, each within a budget, then drains what
-//! the core and the transports have to say, then flushes. Time is read once a wake-up. Between
-//! a datagram's arrival and its copies' departure nothing is allocated once warm.
+//! Each lap visits stop, commands, sockets and timers, each within a budget, then drains what the
+//! core and the transports have to say, then flushes. Time is read once a wake-up. A timer that
+//! may come late waits for a packet that wakes the thread anyway. Between a datagram's arrival and
+//! its copies' departure nothing is allocated once warm.
 
 mod egress;
 mod events;
@@ -32,7 +33,7 @@ use tokio::sync::{mpsc, watch};
 use self::{egress::Egress, events::Events, links::Links, peers::Peers, timers::Timers};
 use crate::{
     clock::Clock,
-    limits::{BATCHES_A_LAP_MAX, COMMANDS_A_LAP_MAX, LINK_REQUESTS_A_LAP_MAX},
+    limits::{BATCHES_A_LAP_MAX, COMMANDS_A_LAP_MAX, LINK_REQUESTS_A_LAP_MAX, TIMER_SLACK},
     links::OpenLink,
     socket::{RecvBatch, Socket},
     stats::{IoStats, Snapshot},
@@ -135,7 +136,6 @@ fn turn(
         shard.now = shard.clock.now();
         busy = false;
 
-        shard.run_timers();
         if ready.contains(&WAKER_TOKEN) {
             _ = rustix::io::read(waker, &mut [0_u8; 8]);
         }
@@ -153,6 +153,7 @@ fn turn(
                 busy |= shard.run_socket(index, &mut batch);
             }
         }
+        shard.run_timers();
         busy |= shard.run_links();
         busy |= shard.events.flush();
         shard.egress.flush();
@@ -189,8 +190,13 @@ fn wait(queue: &OwnedFd, ready: &mut Vec<u64>, timeout: Duration) -> io::Result<
 
 impl Shard {
     fn sleep_for(&self, snapshot_due: Instant) -> Duration {
-        let deadlines =
-            [self.timers.next(), self.core_deadline, self.links.due(), Some(snapshot_due)];
+        let patient = [self.timers.next(), self.core_deadline].into_iter().flatten().min();
+        let deadlines = [
+            patient.map(|deadline| deadline + TIMER_SLACK),
+            self.core.punctual_deadline(),
+            self.links.due(),
+            Some(snapshot_due),
+        ];
         let next = deadlines.into_iter().flatten().min().unwrap_or(snapshot_due);
         next.saturating_duration_since(self.now)
     }
