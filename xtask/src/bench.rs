@@ -6,6 +6,7 @@
 mod allocations;
 mod capacity;
 mod delay;
+mod drivers;
 mod plot;
 mod profile;
 mod server;
@@ -86,6 +87,7 @@ pub(crate) fn curve(workspace: &Workspace, report: &mut Report) -> Result<()> {
 pub(crate) use allocations::run as allocations;
 pub(crate) use capacity::run as capacity;
 pub(crate) use delay::run as delay;
+pub(crate) use drivers::run as drivers;
 pub(crate) use profile::run as profile;
 
 fn measure(workspace: &Workspace, server: &Server, workload: &Workload) -> Result<Measured> {

@@ -23,7 +23,8 @@ cargo xtask bench curve      … over listeners and rooms
 cargo xtask bench capacity   … with two thousand participants, who come and go twice
 cargo xtask bench delay      … and how long packets stay as a core gets busier
 cargo xtask bench profile    … as a flame graph
-cargo xtask bench allocations    what the forwarding threads allocate for a packet: nothing";
+cargo xtask bench allocations    what the forwarding threads allocate for a packet: nothing
+cargo xtask bench drivers        whether another load driver finds the same costs";
 
 fn main() -> ExitCode {
     let mut report = Report::new(Box::new(stdout()), env::var_os("CI").is_some());
@@ -39,6 +40,7 @@ fn main() -> ExitCode {
         ["bench", "delay"] => bench::delay,
         ["bench", "profile"] => bench::profile,
         ["bench", "allocations"] => bench::allocations,
+        ["bench", "drivers"] => bench::drivers,
         [] | ["help" | "--help" | "-h"] => {
             report.line(USAGE);
             return ExitCode::SUCCESS;

@@ -15,10 +15,10 @@ use crate::{report::Report, workspace::Workspace};
 /// lightly, then at about half of a core. All of the machine would go to their readers, were there
 /// more of them.
 const WORKLOADS: [Workload; 4] = [
-    Workload::new(1, 40, 40).joining_at(25).sampling(20),
-    Workload::new(1, 40, 200).joining_at(25).sampling(20),
-    Workload::new(10, 8, 20).joining_at(50).sampling(2),
-    Workload::new(10, 8, 100).joining_at(50).sampling(2),
+    Workload::new(1, 40, 40).joining_at(25).sampling(20).by_threads(1),
+    Workload::new(1, 40, 200).joining_at(25).sampling(20).by_threads(1),
+    Workload::new(10, 8, 20).joining_at(50).sampling(2).by_threads(1),
+    Workload::new(10, 8, 100).joining_at(50).sampling(2).by_threads(1),
 ];
 
 /// Tenths of a second after the last join: the load's windows begin after thirty.

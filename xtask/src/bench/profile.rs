@@ -18,7 +18,7 @@ use super::{
 use crate::{report::Report, workspace::Workspace};
 
 /// Enough for some thousand samples; few read, so that the kernel's share is the sender's.
-const WORKLOAD: Workload = Workload::new(1, 20, 100).joining_at(25).sampling(20);
+const WORKLOAD: Workload = Workload::new(1, 20, 100).joining_at(25).sampling(20).by_threads(1);
 const DRAW: &str = "inferno@0.12.6";
 /// Tenths of a second until everybody has joined and the windows have begun.
 const JOINING: usize = 90;
