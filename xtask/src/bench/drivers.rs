@@ -1,7 +1,7 @@
 //! Whether another driver finds the same: a load client made of LiveKit's Go SDK drives both
 //! servers beside our own, in one run.
 //!
-//! The other driver is no part of this repository. `ADDA_BENCH_DRIVER` names its executable, which
+//! The other driver is no part of this repository. `BENCH_DRIVER` names its executable, which
 //! takes `-url -secret -pid -rooms -pubs -subs -secs -reps -rate` and prints a line a window, that
 //! holds `us_per_fwd=` with the server's CPU time a delivered packet.
 
@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{report::Report, workspace::Workspace};
 
-const OTHER: &str = "ADDA_BENCH_DRIVER";
+const OTHER: &str = "BENCH_DRIVER";
 const FIGURE: &str = "us_per_fwd=";
 
 /// CPU time a packet in µs, by who drove.
