@@ -104,8 +104,7 @@ fn cargo(workspace: &Workspace, report: &mut Report, skipped: &[&str]) {
         let skips = skipped.iter().flat_map(|filter| ["--skip", *filter]);
         let skips: Vec<&str> = ["--"].into_iter().chain(skips).collect();
         let words = [&words[..], &others, &WITHOUT_PEER, &skips].concat();
-        let start = |more: &[&str]| cargo(&[&words[..], more].concat());
-        command::patient_tests(start, BUILD_LIMIT, Show::OnFailure)
+        command::tests(cargo(&words), BUILD_LIMIT, Show::OnFailure)
     });
     report.step("simulation", "replay the seed with `cargo test -p sim --profile sim`", || {
         let words = ["test", "--locked", "--quiet", "--no-fail-fast", "-p", "sim"];

@@ -64,9 +64,10 @@ pub(crate) fn tests(command: Command, limit: Duration, show: Show) -> Outcome {
     judge(&finish(command, limit, show), show)
 }
 
-/// Runs `cargo test …` of tests that play in real time on a machine with other work. What fails,
-/// if it is little, is tried again twice, by name and alone; what fails each time has failed. Says
-/// what needed another try.
+/// Runs `cargo test …` of whole programs, browsers among them, that play in real time on a machine
+/// with other work. What fails, if it is little, is tried again twice, by name and alone; what
+/// fails each time has failed. Says what needed another try. Not for what draws cases or controls
+/// its clock: if that fails once, it has found something.
 pub(crate) fn patient_tests(
     start: impl Fn(&[&str]) -> Command,
     limit: Duration,

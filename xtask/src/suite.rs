@@ -41,10 +41,9 @@ fn independent_peer(workspace: &Workspace, report: &mut Report) {
     report.step("clippy of the independent peer", "follow the lint", || {
         command::verdict(run_in("cargo", &lint, &workspace.root), BUILD_LIMIT)
     });
-    let test = ["test", "--locked", "--no-fail-fast", "-p", "peer", "--"];
+    let test = ["test", "--locked", "--no-fail-fast", "-p", "peer"];
     report.step("independent peer", "run `cargo test -p peer NAME` for the one named", || {
-        let start = |more: &[&str]| run_in("cargo", &[&test[..], more].concat(), &workspace.root);
-        command::patient_tests(start, E2E_LIMIT, Show::OnFailure)
+        command::tests(run_in("cargo", &test, &workspace.root), E2E_LIMIT, Show::OnFailure)
     });
 }
 
