@@ -26,7 +26,8 @@ pub(crate) struct Rooms {
     slots: Vec<Slot>,
     free: Vec<u32>,
     by_name: BTreeMap<RoomName, RoomId>,
-    /// The epochs of rooms that have ended, so that a late claim from before can't revive one.
+    /// The epochs of rooms that have ended, or were only heard of, so that a late claim from before
+    /// can't revive one.
     ended: BTreeMap<RoomName, Epoch>,
     /// The same names, oldest first.
     ended_order: VecDeque<RoomName>,
@@ -70,7 +71,8 @@ impl Rooms {
         Some(room)
     }
 
-    fn remember(&mut self, name: RoomName, epoch: Epoch) {
+    /// Keeps the epoch of a room that isn't alive. The caller knows of no higher one.
+    pub(crate) fn remember(&mut self, name: RoomName, epoch: Epoch) {
         if self.ended.insert(name.clone(), epoch).is_none() {
             self.ended_order.push_back(name);
         }

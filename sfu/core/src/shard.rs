@@ -137,13 +137,17 @@ impl Shard {
             return self.refuse_stale(name, current, &action);
         }
         self.supersede(&name, epoch);
-        let room = self.rooms.find(&name).or_else(|| self.found(name, epoch, &action));
+        let room = self.rooms.find(&name).or_else(|| self.found(name.clone(), epoch, &action));
         match room.and_then(|id| Some((id, self.rooms.get_mut(id)?))) {
             Some((id, room)) => {
                 room.handle(action, &mut self.cx);
                 self.bury(id);
             }
-            None => self.refuse_without_room(action),
+            None => {
+                // It counts all the same: whoever comes under a lower one is too late.
+                self.rooms.remember(name, epoch);
+                self.refuse_without_room(action);
+            }
         }
     }
 

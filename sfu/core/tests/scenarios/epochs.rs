@@ -68,6 +68,23 @@ fn a_claim_from_before_does_not_revive_a_room_that_has_ended() {
 }
 
 #[test]
+fn a_claim_from_before_is_refused_after_a_higher_one_that_founded_nothing() {
+    for is_there in [true, false] {
+        let mut world = World::new();
+        let _alice = is_there.then(|| Client::join(&mut world, "alice"));
+        world.epoch = Epoch(2);
+        let refused = world.admin(Operation::GetParticipant { identity: "alice".to_owned() });
+        assert_eq!(refused.unwrap_err(), OperationError::NoSuchRoom);
+        world.epoch = Epoch(1);
+        let mut bob = Client::new(&mut world, "bob", SignalPath::OneConnection, CHROMIUM);
+        let join = bob.join_request();
+        bob.enter(&mut world, join);
+        assert_eq!(world.stale, [Some(bob.session)]);
+        assert!(world.list_rooms().is_empty());
+    }
+}
+
+#[test]
 fn what_happened_says_under_which_epoch() {
     let mut world = World::new();
     world.epoch = Epoch(9);
