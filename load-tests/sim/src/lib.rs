@@ -17,9 +17,11 @@ mod shell;
 mod voice;
 mod world;
 
-pub use plan::{Act, Persona, Plan, Step};
+pub use plan::{Act, Grant, Persona, Plan, Step};
 pub use random::Random;
-pub use recording::{Fault, Heard, Joined, LinkEvent, Received, Recording, Said, Sent, Told};
+pub use recording::{
+    Admitted, Claim, Fault, Heard, Joined, LinkEvent, Received, Recording, Said, Sent, Told,
+};
 pub use world::play;
 
 /// Who somebody is: their place among a plan's people.

@@ -1,6 +1,7 @@
 //! What may be demanded of a recording, given the plan and nothing of how the server works.
 
 mod differential;
+mod epochs;
 mod invariant;
 mod links;
 mod liveness;
@@ -10,6 +11,7 @@ mod outcome;
 mod spans;
 
 pub use differential::{deterministic, differential};
+pub use epochs::epochs;
 pub use invariant::invariant;
 pub use links::links;
 pub use liveness::liveness;
@@ -46,5 +48,6 @@ pub fn judge(plan: &Plan, recording: &Recording) -> Vec<Complaint> {
     complaints.extend(links(recording));
     complaints.extend(messages(plan, recording));
     complaints.extend(outages(plan, recording));
+    complaints.extend(epochs(plan, recording));
     complaints
 }

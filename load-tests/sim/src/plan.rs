@@ -1,8 +1,11 @@
 //! Who does what when, decided by a seed before anything runs.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
-use proto::control::SignalPath;
+use proto::{control::SignalPath, ids::Epoch};
 
 use crate::{PersonId, Random, RoomId, clock::Time, network::Quality};
 
@@ -12,8 +15,14 @@ const ACTING: Duration = Duration::from_secs(18);
 const SETTLING: Duration = Duration::from_secs(8);
 /// The same for stories in which somebody's network is away for longer than consent lasts.
 const ACTING_WITH_OUTAGES: Duration = Duration::from_secs(80);
+/// The same for stories in which rooms are granted anew.
+const ACTING_WITH_GRANTS: Duration = Duration::from_secs(36);
 /// Consent of 30 seconds, what the last check before may add to it, and some more.
 const LONG_OUTAGE: Duration = Duration::from_secs(40);
+/// Every room begins on node 0 under this.
+pub(crate) const FIRST_EPOCH: Epoch = Epoch(1);
+/// Nodes of a story in which rooms are granted anew.
+const NODES: u16 = 2;
 
 /// A story: its people, and what they do in order.
 #[derive(Clone, Debug)]
@@ -21,7 +30,19 @@ pub struct Plan {
     pub seed: u64,
     pub people: Vec<Persona>,
     pub steps: Vec<Step>,
+    /// In order, at most one at a time.
+    pub grants: Vec<Grant>,
     pub length: Duration,
+}
+
+/// A room is granted anew, under the next epoch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Grant {
+    pub at: Time,
+    pub room: RoomId,
+    /// Its owner from now on: another, or the same once more.
+    pub node: u16,
+    pub epoch: Epoch,
 }
 
 /// What somebody is like for the whole story.
@@ -46,6 +67,12 @@ pub struct Step {
     pub at: Time,
     pub who: PersonId,
     pub act: Act,
+}
+
+impl Step {
+    fn entered(&self) -> Option<RoomId> {
+        if let Act::Enter(room) = self.act { Some(room) } else { None }
+    }
 }
 
 /// What people do. Each takes effect at once in their own client.
@@ -120,6 +147,15 @@ impl Plan {
         plan
     }
 
+    /// Makes a story of two nodes, in which rooms are granted anew while people are in them.
+    pub fn with_grants(seed: u64) -> Self {
+        let mut plan = Self::make(seed, ACTING_WITH_GRANTS, live_with_grants);
+        let rooms: BTreeSet<RoomId> = plan.steps.iter().filter_map(Step::entered).collect();
+        let rooms: Vec<RoomId> = rooms.into_iter().collect();
+        plan.grants = grants(&mut Random::named(seed, &[7]), &rooms);
+        plan
+    }
+
     fn make(seed: u64, acting: Duration, live: Live) -> Self {
         let mut random = Random::named(seed, &[0]);
         let rooms = random.between(1, 3);
@@ -132,7 +168,12 @@ impl Plan {
             live(&mut random, PersonId(who), crowd, &mut steps);
         }
         steps.sort_by_key(|step| (step.at, step.who));
-        Self { seed, people, steps, length: acting + SETTLING }
+        Self { seed, people, steps, grants: Vec::new(), length: acting + SETTLING }
+    }
+
+    /// How many nodes the story needs.
+    pub(crate) fn nodes(&self) -> u16 {
+        if self.grants.is_empty() { 1 } else { NODES }
     }
 
     pub(crate) fn ids(&self) -> impl Iterator<Item = PersonId> + use<> {
@@ -174,22 +215,64 @@ struct Crowd {
 /// Writes down one person's steps.
 type Live = fn(&mut Random, PersonId, Crowd, &mut Vec<Step>);
 
-/// One person's steps. What makes no sense where they stand is left out.
+/// How long people act, and how long they rest in between.
+#[derive(Clone, Copy)]
+struct Pace {
+    acting: Duration,
+    rest: fn(&mut Random) -> Duration,
+}
+
+const BRISK: Pace = Pace {
+    acting: ACTING,
+    rest: |random| {
+        if random.happens(300) { random.millis(0, 300) } else { random.millis(300, 4_000) }
+    },
+};
+
+/// Most grants find people who have settled.
+const EASY: Pace = Pace { acting: ACTING_WITH_GRANTS, rest: |random| random.millis(1_000, 14_000) };
+
 fn live(random: &mut Random, who: PersonId, crowd: Crowd, steps: &mut Vec<Step>) {
+    live_at(BRISK, random, who, crowd, steps);
+}
+
+fn live_with_grants(random: &mut Random, who: PersonId, crowd: Crowd, steps: &mut Vec<Step>) {
+    live_at(EASY, random, who, crowd, steps);
+}
+
+/// One person's steps. What makes no sense where they stand is left out.
+fn live_at(pace: Pace, random: &mut Random, who: PersonId, crowd: Crowd, steps: &mut Vec<Step>) {
     let mut standing = Standing::default();
     let mut at = random.millis(0, 2_500);
-    while at < ACTING {
+    while at < pace.acting {
         let act = next_act(random, &standing, crowd);
         if let Some(act) = act {
             standing.apply(act);
             steps.push(Step { at, who, act });
         }
-        at += if random.happens(300) { random.millis(0, 300) } else { random.millis(300, 4_000) };
+        at += (pace.rest)(random);
     }
 }
 
-/// The same with long rests, and with networks that go away: for a moment, or for longer than
-/// consent to send lasts.
+/// When rooms are granted anew, and to whom.
+fn grants(random: &mut Random, rooms: &[RoomId]) -> Vec<Grant> {
+    let mut grants = Vec::new();
+    let mut epochs = BTreeMap::new();
+    let mut at = random.millis(4_000, 9_000);
+    while at < ACTING_WITH_GRANTS {
+        let node = u16::try_from(random.below(NODES.into())).unwrap_or_default();
+        if let Some(room) = random.pick(rooms).copied() {
+            let epoch = epochs.entry(room).or_insert(FIRST_EPOCH);
+            *epoch = Epoch(epoch.0 + 1);
+            grants.push(Grant { at, room, node, epoch: *epoch });
+        }
+        at += random.millis(1_000, 12_000);
+    }
+    grants
+}
+
+/// One person's steps with long rests, and with networks that go away: for a moment, or for longer
+/// than consent to send lasts.
 fn live_with_outages(random: &mut Random, who: PersonId, crowd: Crowd, steps: &mut Vec<Step>) {
     let mut standing = Standing::default();
     let mut at = random.millis(0, 2_500);

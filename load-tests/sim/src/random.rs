@@ -39,6 +39,10 @@ impl Random {
         Duration::from_millis(self.between(low, high))
     }
 
+    pub fn up_to(&mut self, longest: Duration) -> Duration {
+        self.millis(0, u64::try_from(longest.as_millis()).unwrap_or(u64::MAX))
+    }
+
     /// Whether something with this chance of a thousand happens.
     pub fn happens(&mut self, per_mille: u64) -> bool {
         self.below(1000) < per_mille

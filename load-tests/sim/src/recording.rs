@@ -1,11 +1,15 @@
 //! What happened in a story, for the oracles to judge.
 
+use proto::ids::Epoch;
+
 use crate::{PersonId, RoomId, clock::Time};
 
 /// Everything that was sent and heard, in order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Recording {
     pub joins: Vec<Joined>,
+    pub claims: Vec<Claim>,
+    pub admitted: Vec<Admitted>,
     pub heard: Vec<Heard>,
     pub sent: Vec<Sent>,
     pub said: Vec<Said>,
@@ -21,6 +25,26 @@ pub struct Recording {
 pub struct Joined {
     pub at: Time,
     pub who: PersonId,
+}
+
+/// A command for a room, and what its node made of the epoch it came under.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Claim {
+    pub at: Time,
+    pub node: u16,
+    pub room: RoomId,
+    pub epoch: Epoch,
+    pub refused: bool,
+}
+
+/// A node lets somebody in who joined anew.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Admitted {
+    pub at: Time,
+    pub who: PersonId,
+    pub room: RoomId,
+    /// What the node was told that the room is under.
+    pub epoch: Epoch,
 }
 
 /// A packet that arrived at a listener.
@@ -47,6 +71,11 @@ pub struct Sent {
     pub ssrc: u32,
     /// Rollover count and sequence number: what it is encrypted under.
     pub index: u64,
+    pub node: u16,
+    /// Where the talker was when it said this.
+    pub room: RoomId,
+    /// Under which epochs talker and listener joined.
+    pub epochs: (Epoch, Epoch),
     pub talker: PersonId,
     pub count: u32,
     /// Whether the connection was open.
@@ -82,6 +111,7 @@ pub enum LinkEvent {
     /// A packet came on an open connection, for the first time.
     Arrived {
         at: Time,
+        node: u16,
         /// Where the talker was when it said this.
         room: RoomId,
         talker: PersonId,
@@ -110,6 +140,7 @@ pub enum LinkEvent {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Told {
     Opened {
+        node: u16,
         room: RoomId,
     },
     Started {

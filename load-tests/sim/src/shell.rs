@@ -40,6 +40,7 @@ pub(crate) struct End {
 }
 
 pub(crate) struct Shell {
+    node: u16,
     index: u16,
     shard: Shard,
     wires: BTreeMap<TransportId, Wire>,
@@ -85,6 +86,7 @@ pub(crate) enum Asked {
     /// A copy for somebody, and the datagram that becomes of it.
     Copy {
         copy: Copy,
+        from: Option<End>,
         end: Option<End>,
         packet: Vec<u8>,
     },
@@ -107,7 +109,8 @@ pub(crate) struct Copy {
 }
 
 impl Shell {
-    pub(crate) fn new(index: u16, seed: u64) -> Self {
+    /// `index` is the shell's own among those of all nodes.
+    pub(crate) fn new(node: u16, index: u16, seed: u64) -> Self {
         let mut random = Random::named(seed, &[2, u64::from(index)]);
         let mut shard_seed = [0; 32];
         for chunk in shard_seed.chunks_exact_mut(8) {
@@ -126,6 +129,7 @@ impl Shell {
             greeting: vec![Bytes::from_static(b"opus")],
         };
         Self {
+            node,
             index,
             shard: Shard::new(config, shard_seed, now),
             wires: BTreeMap::new(),
@@ -221,7 +225,7 @@ impl Shell {
         let delivery = self.shard.forward(id, &packet, instant(now));
         let (copies, taps) = (delivery.copies.clone(), delivery.taps.clone());
         for copy in &copies {
-            self.copy(copy, packet.payload);
+            self.copy(Some(from), copy, packet.payload);
         }
         for tap in &taps {
             self.tap(tap, packet.payload);
@@ -233,7 +237,8 @@ impl Shell {
         let voice = Voice::read(packet.payload).or_else(|| Voice::read_red(packet.payload));
         if let Some(Voice { room, talker, count }) = voice {
             let (life, sequence) = (from.life, packet.sequence.0);
-            let arrived = LinkEvent::Arrived { at, room, talker, life, count, sequence };
+            let node = self.node;
+            let arrived = LinkEvent::Arrived { at, node, room, talker, life, count, sequence };
             self.asked.push(Asked::Noted(arrived));
         }
     }
@@ -262,7 +267,7 @@ impl Shell {
         self.wires.get(&id).filter(|wire| wire.works()).map(|_| id)
     }
 
-    fn copy(&mut self, forward: &Forward, payload: &[u8]) {
+    fn copy(&mut self, from: Option<End>, forward: &Forward, payload: &[u8]) {
         let _ = write!(self.digest, "{forward:?}");
         let payload = match forward.payload {
             PayloadPart::Whole => payload,
@@ -276,7 +281,7 @@ impl Shell {
             open: wire.is_some_and(Wire::works),
         };
         let end = wire.and_then(|wire| wire.end);
-        self.asked.push(Asked::Copy { copy, end, packet: packet_of(forward, payload) });
+        self.asked.push(Asked::Copy { copy, from, end, packet: packet_of(forward, payload) });
     }
 
     fn drain(&mut self) {
@@ -297,7 +302,7 @@ impl Shell {
                 }
                 Output::Rtcp { to, .. } => self.expect_open(to),
                 Output::Voice { to, payload } => {
-                    to.iter().for_each(|forward| self.copy(forward, &payload));
+                    to.iter().for_each(|forward| self.copy(None, forward, &payload));
                 }
                 Output::Link { id, frame } => self.asked.push(Asked::Link(id, frame)),
                 Output::Idle(_) => {}

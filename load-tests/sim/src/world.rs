@@ -2,13 +2,14 @@
 
 mod links;
 mod messages;
+mod places;
 mod sockets;
 
 use std::collections::BTreeMap;
 
 use proto::{
     control::{Event as Said, What},
-    livekit::SignalResponse,
+    livekit::{SignalResponse, signal_response::Message},
 };
 
 use crate::{
@@ -20,6 +21,8 @@ use crate::{
     voice::Voice,
 };
 use links::Links;
+pub(crate) use places::UNHEARD_MAX;
+use places::{Place, Places, SignalingId};
 use sockets::{Frame, Sockets};
 
 /// How long a client waits before it opens another socket after the server closed one.
@@ -27,7 +30,7 @@ const RETRY: Time = Time::from_millis(400);
 /// A packet's worth of voice.
 const TICK: Time = Time::from_millis(20);
 
-/// Plays a story with that many shards.
+/// Plays a story with that many shards on each node.
 pub fn play(plan: &Plan, shards: u16) -> Recording {
     let mut world = World::new(plan, shards);
     while let Some(at) = world.next_event().filter(|at| *at <= plan.length) {
@@ -41,7 +44,13 @@ struct World<'p> {
     plan: &'p Plan,
     now: Time,
     clients: BTreeMap<PersonId, Client>,
+    /// The shards of the first node, then those of the next.
     shells: Vec<Shell>,
+    /// Of each node.
+    shards: usize,
+    places: Places,
+    /// Where those who joined anew were taken to, by person and life.
+    homes: BTreeMap<(PersonId, u32), Place>,
     sockets: Sockets,
     links: Links,
     ways: BTreeMap<(End, Heading), Way>,
@@ -70,7 +79,8 @@ enum Event {
     Response(proto::ids::SessionId, Box<SignalResponse>),
     Closed(proto::ids::SessionId),
     Datagram(End, Datagram),
-    OpenLink(RoomId),
+    Granted(SignalingId, RoomId, Place),
+    OpenLink(RoomId, Place),
     CloseLink(u64),
 }
 
@@ -89,11 +99,15 @@ impl<'p> World<'p> {
     fn new(plan: &'p Plan, shards: u16) -> Self {
         let people = plan.ids().zip(&plan.people);
         let clients = people.map(|(id, persona)| (id, Client::new(id, *persona, plan.seed)));
+        let indices = (0..plan.nodes()).flat_map(|node| (0..shards).map(move |_| node)).zip(0..);
         let mut world = Self {
             plan,
             now: Time::ZERO,
             clients: clients.collect(),
-            shells: (0..shards).map(|index| Shell::new(index, plan.seed)).collect(),
+            shells: indices.map(|(node, index)| Shell::new(node, index, plan.seed)).collect(),
+            shards: usize::from(shards).max(1),
+            places: Places::default(),
+            homes: BTreeMap::new(),
             sockets: Sockets::default(),
             links: Links::default(),
             ways: BTreeMap::new(),
@@ -110,6 +124,7 @@ impl<'p> World<'p> {
         for id in plan.ids() {
             world.schedule(Time::from_micros(u64::from(id.0) * 2_700), Event::Tick(id));
         }
+        world.schedule_grants();
         world
     }
 
@@ -158,7 +173,8 @@ impl<'p> World<'p> {
                 }
             }
             Event::Datagram(end, datagram) => self.on_datagram(end, datagram),
-            Event::OpenLink(room) => self.on_open_link(room),
+            Event::Granted(signaling, room, place) => self.on_granted(signaling, room, place),
+            Event::OpenLink(room, place) => self.on_open_link(room, place),
             Event::CloseLink(link) => self.on_close_link(link),
         }
     }
@@ -213,7 +229,7 @@ impl<'p> World<'p> {
                     self.recording.joins.push(Joined { at: self.now, who });
                 }
                 let quality = self.persona(who).map(|persona| persona.signal).unwrap_or_default();
-                self.sockets.open(join.session, who, room, quality, self.plan.seed);
+                self.sockets.open(join.session, (who, life), room, quality, self.plan.seed);
                 self.send(join.session, Frame::Join(join));
             }
             (Effect::Disconnect(session), _) => self.send(session, Frame::Closed),
@@ -270,16 +286,9 @@ impl<'p> World<'p> {
     }
 
     fn on_frame(&mut self, session: proto::ids::SessionId, frame: Frame) {
-        let Some((room, command)) = self.sockets.deliver(session, frame, self.now) else { return };
-        let index = self.shard_of(room);
-        if let Some(shell) = self.shells.get_mut(index) {
-            shell.input(sfu_core::Input::Command(command), self.now);
+        if let Some(command) = self.sockets.deliver(session, frame, self.now, &self.places) {
+            self.command(command);
         }
-        self.collect(index);
-    }
-
-    fn shard_of(&self, room: RoomId) -> usize {
-        usize::from(room.0) % self.shells.len().max(1)
     }
 
     fn on_response(&mut self, session: proto::ids::SessionId, response: SignalResponse) {
@@ -296,7 +305,7 @@ impl<'p> World<'p> {
         let now = self.now;
         match datagram {
             Datagram::Check { room, ufrag } => {
-                let index = self.shard_of(room);
+                let Some(index) = self.shard_at(end, room) else { return };
                 let shell = self.shells.get_mut(index);
                 if shell.is_some_and(|shell| shell.check(end, &ufrag, now)) {
                     self.post(end, Heading::ToClient, Datagram::CheckAnswer { ufrag });
@@ -304,14 +313,14 @@ impl<'p> World<'p> {
                 self.collect(index);
             }
             Datagram::VoiceUp { room, packet } => {
-                let index = self.shard_of(room);
+                let Some(index) = self.shard_at(end, room) else { return };
                 if let Some(shell) = self.shells.get_mut(index) {
                     shell.rtp(end, &packet, now);
                 }
                 self.collect(index);
             }
             Datagram::Report { room, packet } => {
-                let index = self.shard_of(room);
+                let Some(index) = self.shard_at(end, room) else { return };
                 if let Some(shell) = self.shells.get_mut(index) {
                     shell.rtcp(end, &packet, now);
                 }
@@ -360,9 +369,9 @@ impl<'p> World<'p> {
         let Some(shell) = self.shells.get_mut(index) else { return };
         for asked in std::mem::take(&mut shell.asked) {
             match asked {
-                Asked::Event(event) => self.on_said(event),
-                Asked::Copy { copy, end, packet } => {
-                    self.record(&copy, &packet);
+                Asked::Event(event) => self.on_said(index, event),
+                Asked::Copy { copy, from, end, packet } => {
+                    self.record(&copy, from, end, &packet);
                     if let Some(end) = end {
                         self.post(end, Heading::ToClient, Datagram::VoiceDown { packet });
                     }
@@ -377,28 +386,45 @@ impl<'p> World<'p> {
         }
     }
 
-    fn record(&mut self, copy: &crate::shell::Copy, packet: &[u8]) {
+    fn record(
+        &mut self,
+        copy: &crate::shell::Copy,
+        from: Option<End>,
+        end: Option<End>,
+        packet: &[u8],
+    ) {
         let Ok(packet) = proto::rtp::Packet::parse(packet) else {
             return self.fault(None, "a copy that is no packet");
         };
         let voice = Voice::read(packet.payload).or_else(|| Voice::read_red(packet.payload));
-        let Some(Voice { talker, count, .. }) = voice else {
+        let Some(Voice { talker, room, count }) = voice else {
             return self.fault(None, "a copy that isn't voice");
+        };
+        let home = |end: Option<End>| end.and_then(|end| self.home_of(end));
+        let (Some(talkers), Some(listeners)) = (home(from), home(end)) else {
+            return self.fault(None, "a copy from or for nobody who joined");
         };
         self.recording.sent.push(Sent {
             at: self.now,
             to: copy.to,
             ssrc: copy.ssrc,
             index: copy.index,
+            node: talkers.node,
+            room,
+            epochs: (talkers.epoch, listeners.epoch),
             talker,
             count,
             open: copy.open,
         });
     }
 
-    fn on_said(&mut self, said: Said) {
+    fn on_said(&mut self, index: usize, said: Said) {
+        let node = u16::try_from(index / self.shards).unwrap_or_default();
         match said {
             Said::Signal { session, response } => {
+                if matches!(response.message, Some(Message::Join(_))) {
+                    self.on_admitted(session);
+                }
                 if let Some(at) = self.sockets.arrival_down(session, self.now) {
                     self.schedule(at, Event::Response(session, response));
                 }
@@ -408,10 +434,11 @@ impl<'p> World<'p> {
                     self.schedule(at, Event::Closed(session));
                 }
             }
-            Said::StaleEpoch { .. } => self.fault(None, "a stale epoch where there is one"),
+            Said::StaleEpoch { session, current, .. } => self.on_stale(node, session, current),
             Said::Happened(happening) => {
                 if matches!(happening.what, What::RoomStarted) {
-                    self.on_room_started(happening.room.as_str());
+                    let place = Place { node, epoch: happening.epoch };
+                    self.on_room_started(happening.room.as_str(), place);
                 }
             }
             Said::RefreshToken { .. } | Said::Reply { .. } | Said::Rooms { .. } => {}

@@ -4,6 +4,7 @@
 
 use std::time::Duration;
 
+use proto::ids::Epoch;
 use sim::{
     Act, Fault, Heard, Joined, LinkEvent, PersonId, Plan, Recording, RoomId, Sent, Step, Told,
     oracle, play,
@@ -141,6 +142,71 @@ fn a_place_kept_through_a_long_outage_is_noticed() {
     recording.joins.retain(|joined| joined.who != outage.who);
     let complaints = complaints_of(&plan, &recording);
     assert!(complaints.iter().any(|what| what.starts_with("outages: ")), "{complaints:?}");
+}
+
+/// A story in which somebody is let in again after a grant, and what may be complained of then.
+fn assert_red_with_grants(expected: &str, damage: impl FnOnce(&mut Recording)) {
+    let stories = (0..20).map(|seed| {
+        let plan = Plan::with_grants(seed);
+        let recording = play(&plan, 1);
+        (plan, recording)
+    });
+    let mut lively = stories.filter(|(_, recording)| {
+        let refused = recording.claims.iter().any(|claim| claim.refused);
+        refused && recording.sent.iter().any(|copy| copy.epochs.1.0 > 1)
+    });
+    let (plan, mut recording) = lively.next().unwrap();
+    assert_eq!(complaints_of(&plan, &recording), Vec::<String>::new());
+    damage(&mut recording);
+    let complaints = complaints_of(&plan, &recording);
+    assert!(complaints.iter().any(|what| what.starts_with(expected)), "{complaints:?}");
+}
+
+#[test]
+fn a_lower_epoch_that_is_taken_is_noticed() {
+    assert_red_with_grants("epochs: took a lower epoch", |recording| {
+        let refused = recording.claims.iter_mut().find(|claim| claim.refused).unwrap();
+        refused.refused = false;
+    });
+}
+
+#[test]
+fn a_highest_epoch_that_is_refused_is_noticed() {
+    assert_red_with_grants("epochs: refused the highest epoch", |recording| {
+        recording.claims.last_mut().unwrap().refused = true;
+    });
+}
+
+#[test]
+fn a_copy_under_a_lower_epoch_is_noticed() {
+    assert_red_with_grants("epochs: sent under a lower epoch", |recording| {
+        let copy = recording.sent.iter_mut().rfind(|copy| copy.epochs.1.0 > 1).unwrap();
+        copy.epochs = (Epoch(1), Epoch(1));
+    });
+}
+
+#[test]
+fn a_copy_between_epochs_is_noticed() {
+    assert_red_with_grants("epochs: sent from one epoch into another", |recording| {
+        let copy = recording.sent.iter_mut().rfind(|copy| copy.epochs.1.0 > 1).unwrap();
+        copy.epochs.0 = Epoch(1);
+    });
+}
+
+#[test]
+fn an_old_owner_that_goes_on_is_noticed() {
+    assert_red_with_grants("epochs: sent by the old owner", |recording| {
+        let copy = recording.sent.iter_mut().rfind(|copy| copy.epochs.1.0 > 1).unwrap();
+        // A node that nobody has told of the higher epoch.
+        *copy = Sent { node: 9, epochs: (Epoch(1), Epoch(1)), ..*copy };
+    });
+}
+
+#[test]
+fn somebody_who_is_not_let_in_again_is_noticed() {
+    assert_red_with_grants("epochs: PersonId", |recording| {
+        recording.admitted.retain(|admitted| admitted.epoch == Epoch(1));
+    });
 }
 
 #[test]

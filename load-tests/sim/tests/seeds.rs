@@ -10,6 +10,9 @@ const PROMOTED: [u64; 5] = [323, 351, 724, 1004, 1122];
 /// Stories with outages, which are three times as long.
 const SEEDS_WITH_OUTAGES: u64 = 40;
 
+/// Stories in which rooms are granted anew.
+const SEEDS_WITH_GRANTS: u64 = 60;
+
 fn complaints_of(seed: u64) -> Vec<String> {
     complaints_about(seed, &Plan::from_seed(seed))
 }
@@ -35,6 +38,30 @@ fn every_story_with_outages_ends_well() {
         .flat_map(|seed| complaints_about(seed, &Plan::with_outages(seed)))
         .collect();
     assert!(complaints.is_empty(), "{:#?}", complaints.iter().take(40).collect::<Vec<_>>());
+}
+
+#[test]
+fn every_story_with_grants_ends_well() {
+    let complaints: Vec<String> = (0..SEEDS_WITH_GRANTS)
+        .flat_map(|seed| complaints_about(seed, &Plan::with_grants(seed)))
+        .collect();
+    assert!(complaints.is_empty(), "{:#?}", complaints.iter().take(40).collect::<Vec<_>>());
+}
+
+#[test]
+fn grants_come_in_the_middle_of_calls() {
+    let plans: Vec<Plan> = (0..SEEDS_WITH_GRANTS).map(Plan::with_grants).collect();
+    let recordings: Vec<Recording> = plans.iter().map(|plan| play(plan, 1)).collect();
+    let grants = || plans.iter().flat_map(|plan| &plan.grants);
+    let claims = || recordings.iter().flat_map(|recording| &recording.claims);
+    let sent = || recordings.iter().flat_map(|recording| &recording.sent);
+
+    assert!(grants().filter(|grant| grant.node == 0).count() > 50);
+    assert!(grants().filter(|grant| grant.node == 1).count() > 50);
+    let refused = claims().filter(|claim| claim.refused).count();
+    assert!(refused > 20, "{refused} came too late");
+    let went_on = sent().filter(|copy| copy.epochs.1.0 > 1).count();
+    assert!(went_on > 10_000, "{went_on} copies after a grant");
 }
 
 #[test]

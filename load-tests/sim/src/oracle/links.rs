@@ -30,10 +30,12 @@ struct Check {
 }
 
 struct Link {
-    room: RoomId,
+    place: Place,
     tracks: BTreeMap<u32, (PersonId, Muted)>,
 }
 
+/// A room on one node.
+type Place = (u16, RoomId);
 type Muted = bool;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,10 +49,10 @@ struct Packet {
 impl Check {
     fn see(&mut self, event: &LinkEvent) {
         match *event {
-            LinkEvent::Arrived { at, room, talker, life, count, sequence } => {
+            LinkEvent::Arrived { at, node, room, talker, life, count, sequence } => {
                 self.settle();
                 if let Some(index) = self.number((talker, life), sequence) {
-                    self.expect(room, Packet { at, index, talker, count });
+                    self.expect((node, room), Packet { at, index, talker, count });
                 }
             }
             LinkEvent::Tapped { at, link, track, index, talker, count } => {
@@ -79,9 +81,9 @@ impl Check {
         tellable.then_some(index)
     }
 
-    fn expect(&mut self, room: RoomId, packet: Packet) {
+    fn expect(&mut self, place: Place, packet: Packet) {
         let mut strangers = Vec::new();
-        for (id, link) in self.links.iter().filter(|(_, link)| link.room == room) {
+        for (id, link) in self.links.iter().filter(|(_, link)| link.place == place) {
             let tracks = link.tracks.iter().filter(|(_, (talker, _))| *talker == packet.talker);
             let mut tracks = tracks.peekable();
             if tracks.peek().is_none() {
@@ -96,8 +98,9 @@ impl Check {
     }
 
     fn tell(&mut self, link: u64, what: Told) {
-        if let Told::Opened { room } = what {
-            let earlier = self.links.insert(link, Link { room, tracks: BTreeMap::new() });
+        if let Told::Opened { node, room } = what {
+            let opened = Link { place: (node, room), tracks: BTreeMap::new() };
+            let earlier = self.links.insert(link, opened);
             if earlier.is_some() {
                 self.complain(format!("link {link} was opened twice"));
             }

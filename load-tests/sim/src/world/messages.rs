@@ -32,7 +32,7 @@ impl World<'_> {
     }
 
     pub(super) fn on_data_up(&mut self, end: End, room: RoomId, payload: &[u8]) {
-        let index = self.shard_of(room);
+        let Some(index) = self.shard_at(end, room) else { return };
         let now = self.now;
         if let Some(shell) = self.shells.get_mut(index)
             && let Some(id) = shell.open_end(end)

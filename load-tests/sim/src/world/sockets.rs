@@ -4,11 +4,12 @@ use std::{collections::BTreeMap, time::Duration};
 
 use prost::Message as _;
 use proto::{
-    control::{Command, Join, RoomAction, RoomCommand},
+    control::{Join, RoomAction},
     ids::{Epoch, SessionId},
     livekit::{SignalRequest, signal_request},
 };
 
+use super::places::{Addressed, Place, Places, SignalingId};
 use crate::{
     PersonId, Random, RoomId,
     clock::Time,
@@ -47,7 +48,12 @@ pub(super) struct Sockets {
 
 struct Socket {
     owner: PersonId,
+    /// Which of the owner's joins it is of.
+    life: u32,
     room: RoomId,
+    signaling: SignalingId,
+    /// Where its room was when it was asked for: all its frames go there.
+    place: Option<Place>,
     up: Way,
     down: Way,
     /// The wire broke: nothing arrives from here on.
@@ -61,7 +67,7 @@ impl Sockets {
     pub(super) fn open(
         &mut self,
         session: SessionId,
-        owner: PersonId,
+        (owner, life): (PersonId, u32),
         room: RoomId,
         quality: Quality,
         seed: u64,
@@ -70,7 +76,10 @@ impl Sockets {
         let random = |what| Random::named(seed, &[4, name, what]);
         let socket = Socket {
             owner,
+            life,
             room,
+            signaling: SignalingId::pick(&mut random(3)),
+            place: None,
             up: Way::new(quality, random(0)),
             down: Way::new(quality, random(1)),
             cut: None,
@@ -126,13 +135,19 @@ impl Sockets {
         session: SessionId,
         frame: Frame,
         now: Time,
-    ) -> Option<(RoomId, Command)> {
+        places: &Places,
+    ) -> Option<Addressed> {
         let socket = self.sockets.get_mut(&session).filter(|socket| !socket.closed)?;
         let lost = socket.cut.is_some_and(|cut| cut < now);
+        let mut newcomer = None;
         let action = match frame {
             Frame::Lost => RoomAction::Disconnected { session },
             Frame::Join(_) | Frame::Request(_) | Frame::Closed if lost => return None,
-            Frame::Join(join) => RoomAction::Join(join),
+            Frame::Join(join) => {
+                socket.place = Some(places.known(socket.signaling, socket.room));
+                newcomer = join.resume.is_none().then_some((socket.owner, socket.life));
+                RoomAction::Join(join)
+            }
             Frame::Closed => RoomAction::Disconnected { session },
             Frame::Request(bytes) => {
                 let request = SignalRequest::decode(bytes.as_slice()).ok()?;
@@ -142,8 +157,35 @@ impl Sockets {
         if matches!(action, RoomAction::Disconnected { .. }) {
             socket.closed = true;
         }
-        let room = format!("room{}", socket.room.0).parse().ok()?;
-        let command = RoomCommand { room, epoch: Epoch(1), action };
-        Some((socket.room, Command::Room(Box::new(command))))
+        Some(Addressed { room: socket.room, place: socket.place?, action, newcomer })
+    }
+
+    /// Those of a room that came through this signaling node under a lower epoch, and what their
+    /// node is told of each.
+    pub(super) fn misplaced(
+        &self,
+        by: SignalingId,
+        room: RoomId,
+        epoch: Epoch,
+    ) -> Vec<(SessionId, Addressed)> {
+        let open = self.sockets.iter().filter(|(_, socket)| !socket.closed);
+        let here = open.filter(|(_, socket)| (socket.signaling, socket.room) == (by, room));
+        let misplaced = here.filter_map(|(session, socket)| {
+            let place = socket.place.filter(|place| place.epoch < epoch)?;
+            let action = RoomAction::Disconnected { session: *session };
+            Some((*session, Addressed { room, place, action, newcomer: None }))
+        });
+        misplaced.collect()
+    }
+
+    /// Where a socket ends, and which room it is for.
+    pub(super) fn end_of(&self, session: SessionId) -> Option<(SignalingId, RoomId)> {
+        self.sockets.get(&session).map(|socket| (socket.signaling, socket.room))
+    }
+
+    /// Whose socket this is, and what was asked for by it where.
+    pub(super) fn guest(&self, session: SessionId) -> Option<(PersonId, RoomId, Place)> {
+        let socket = self.sockets.get(&session)?;
+        Some((socket.owner, socket.room, socket.place?))
     }
 }
