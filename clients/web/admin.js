@@ -5,6 +5,7 @@ import { clock } from './clock.js';
 import { announce, byId, create, pageLoaded } from './dom.js';
 import { drawIcons, icon } from './icons.js';
 import { notify, withdraw } from './notices.js';
+import { untilClosed } from './storage.js';
 import { applyText, chooseLanguage, currentLanguage, t } from './text.js';
 
 const POLL_MS = 2000;
@@ -34,14 +35,14 @@ function start() {
     enter(byId('token').value.trim());
   });
   byId('sign-out').addEventListener('click', () => {
-    sessionStorage.clear();
+    untilClosed.clear();
     location.replace(location.pathname);
   });
   pageLoaded();
   const given = new URLSearchParams(location.hash.slice(1)).get('token');
   // The address bar and the history are no place for a token.
   if (given) history.replaceState(null, '', location.pathname);
-  const token = given ?? sessionStorage.getItem('adda.operator');
+  const token = given ?? untilClosed.get('adda.operator');
   if (token) enter(token);
 }
 
@@ -56,7 +57,7 @@ async function enter(token) {
     byId('token').focus();
     return;
   }
-  sessionStorage.setItem('adda.operator', token);
+  untilClosed.set('adda.operator', token);
   document.body.dataset.view = 'admin';
   byId('join-view').hidden = true;
   byId('admin-view').hidden = byId('fresh').hidden = byId('sign-out').hidden = false;

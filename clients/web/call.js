@@ -10,6 +10,7 @@ import { notify, withdraw, withdrawAll } from './notices.js';
 import { httpUrl } from './protocol.js';
 import { Room } from './room.js';
 import { setUpSound } from './sound.js';
+import { lasting } from './storage.js';
 import { applyText, chooseLanguage, t } from './text.js';
 import { Tiles } from './tiles.js';
 
@@ -62,7 +63,7 @@ function start() {
   chooseLanguage();
   drawIcons();
   offerLanguages(byId('language'), drawWords);
-  byId('name').value = invitation.name || localStorage.getItem(NAME_KEY) || '';
+  byId('name').value = invitation.name || lasting.get(NAME_KEY) || '';
   byId('name').readOnly = Boolean(invitation.name);
   setUpSound(room, reopenMicrophone);
   listenToPage();
@@ -127,7 +128,7 @@ async function join({ microphone }) {
     byId('name').focus();
     return;
   }
-  if (!invitation.name) localStorage.setItem(NAME_KEY, name);
+  if (!invitation.name) lasting.set(NAME_KEY, name);
   entry += 1;
   const thisEntry = entry;
   withMicrophone = microphone;

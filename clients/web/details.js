@@ -1,6 +1,7 @@
 // The drawer with numbers: what somebody who helps with a bad call asks first.
 
 import { announce, byId, copyText, create } from './dom.js';
+import { lasting } from './storage.js';
 import { t } from './text.js';
 
 const REFRESH_MS = 1000;
@@ -16,9 +17,9 @@ export class Details {
     byId('details-close').addEventListener('click', () => this.close());
     byId('copy-report').addEventListener('click', () => this.#copyReport());
     byId('details').addEventListener('keydown', ({ key }) => key === 'Escape' && this.close());
-    byId('shortcuts').checked = localStorage.getItem(SHORTCUTS_KEY) !== 'off';
+    byId('shortcuts').checked = lasting.get(SHORTCUTS_KEY) !== 'off';
     byId('shortcuts').addEventListener('change', ({ target }) =>
-      localStorage.setItem(SHORTCUTS_KEY, target.checked ? 'on' : 'off'),
+      lasting.set(SHORTCUTS_KEY, target.checked ? 'on' : 'off'),
     );
   }
 

@@ -1,5 +1,7 @@
 // Getting at a microphone, and saying in one word why we couldn't.
 
+import { lasting } from './storage.js';
+
 const CLEAN_UP_KEY = 'adda.cleanUp';
 const DEVICE_KEY = 'adda.microphone';
 
@@ -22,11 +24,11 @@ const REASONS = {
 
 export const microphoneAllowedHere = () => Boolean(navigator.mediaDevices?.getUserMedia);
 
-export const cleansUp = () => localStorage.getItem(CLEAN_UP_KEY) !== 'off';
-export const setCleansUp = (on) => localStorage.setItem(CLEAN_UP_KEY, on ? 'on' : 'off');
+export const cleansUp = () => lasting.get(CLEAN_UP_KEY) !== 'off';
+export const setCleansUp = (on) => lasting.set(CLEAN_UP_KEY, on ? 'on' : 'off');
 
-export const preferredMicrophone = () => localStorage.getItem(DEVICE_KEY) ?? '';
-export const preferMicrophone = (deviceId) => localStorage.setItem(DEVICE_KEY, deviceId);
+export const preferredMicrophone = () => lasting.get(DEVICE_KEY) ?? '';
+export const preferMicrophone = (deviceId) => lasting.set(DEVICE_KEY, deviceId);
 
 /** Opens the preferred microphone, or the default one when that is gone. */
 export async function openMicrophone() {

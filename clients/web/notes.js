@@ -13,6 +13,7 @@ import { notify, withdraw } from './notices.js';
 import { Outbox } from './outbox.js';
 import { Player } from './player.js';
 import { NOTE_MS_MAX, Recorder } from './recorder.js';
+import { lasting } from './storage.js';
 import { applyText, chooseLanguage, t } from './text.js';
 import { bars } from './waveform.js';
 
@@ -40,7 +41,7 @@ const invitation = readInvitation();
 const recorder = new Recorder();
 const hold = new Hold(byId('hold'));
 const notes = new Map();
-const heard = new Set(JSON.parse(localStorage.getItem(HEARD_KEY) ?? '[]'));
+const heard = new Set(JSON.parse(lasting.get(HEARD_KEY) ?? '[]'));
 let api = null;
 let outbox = null;
 let player = null;
@@ -56,7 +57,7 @@ function start() {
   chooseLanguage();
   drawIcons();
   offerLanguages(byId('language'), drawWords);
-  byId('name').value = invitation.name || localStorage.getItem(NAME_KEY) || '';
+  byId('name').value = invitation.name || lasting.get(NAME_KEY) || '';
   byId('name').readOnly = Boolean(invitation.name);
   byId('join-form').addEventListener('submit', (event) => {
     event.preventDefault();
@@ -79,7 +80,7 @@ async function enter() {
   const name = byId('name').value.trim();
   showNameError(name === '');
   if (name === '') return byId('name').focus();
-  if (!invitation.name) localStorage.setItem(NAME_KEY, name);
+  if (!invitation.name) lasting.set(NAME_KEY, name);
   byId('join').disabled = true;
   try {
     const { url, token } = await sameAsBefore(name);
@@ -99,10 +100,10 @@ async function enter() {
 /** Who comes back is the same person, so that what is on its way is theirs and what they sent can be deleted. */
 async function sameAsBefore(name) {
   const key = `${TOKEN_KEY}.${invitation.room}.${name}`;
-  const kept = JSON.parse(localStorage.getItem(key) ?? 'null');
+  const kept = JSON.parse(lasting.get(key) ?? 'null');
   if (kept && claimsOf(kept.token).exp * 1000 > Date.now() + TOKEN_SPARE_MS) return kept;
   const admitted = await admission(invitation, name);
-  if (!invitation.token) localStorage.setItem(key, JSON.stringify(admitted));
+  if (!invitation.token) lasting.set(key, JSON.stringify(admitted));
   return admitted;
 }
 
@@ -202,7 +203,7 @@ function playNext(id) {
 function markHeard(id) {
   if (heard.has(id)) return;
   heard.add(id);
-  localStorage.setItem(HEARD_KEY, JSON.stringify([...heard].slice(-HEARD_MAX)));
+  lasting.set(HEARD_KEY, JSON.stringify([...heard].slice(-HEARD_MAX)));
 }
 
 async function beginTake() {

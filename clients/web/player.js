@@ -1,5 +1,7 @@
 // Plays one note at a time.
 
+import { lasting } from './storage.js';
+
 const SPEED_KEY = 'adda.speed';
 export const SPEEDS = [1, 1.5, 2, 0.5];
 // Browsers learn the length of what they recorded themselves only when they look for its end.
@@ -39,13 +41,13 @@ export class Player extends EventTarget {
   }
 
   get speed() {
-    const speed = Number(localStorage.getItem(SPEED_KEY));
+    const speed = Number(lasting.get(SPEED_KEY));
     return SPEEDS.includes(speed) ? speed : 1;
   }
 
   nextSpeed() {
     const next = SPEEDS[(SPEEDS.indexOf(this.speed) + 1) % SPEEDS.length];
-    localStorage.setItem(SPEED_KEY, next);
+    lasting.set(SPEED_KEY, next);
     this.#audio.playbackRate = next;
     this.#changed();
   }

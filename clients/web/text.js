@@ -1,5 +1,7 @@
 // Every word on the page, by language. `{name}` marks what is filled in.
 
+import { lasting } from './storage.js';
+
 const LANGUAGE_KEY = 'adda.language';
 const RIGHT_TO_LEFT = ['ar'];
 
@@ -494,7 +496,7 @@ export const currentLanguage = () => language;
 export function chooseLanguage() {
   const wanted = [
     new URLSearchParams(location.search).get('lang'),
-    localStorage.getItem(LANGUAGE_KEY),
+    lasting.get(LANGUAGE_KEY),
     ...navigator.languages,
   ];
   const codes = wanted.filter(Boolean).map((tag) => tag.toLowerCase().split('-')[0]);
@@ -502,7 +504,7 @@ export function chooseLanguage() {
 }
 
 export function setLanguage(code) {
-  localStorage.setItem(LANGUAGE_KEY, code);
+  lasting.set(LANGUAGE_KEY, code);
   applyLanguage(code);
 }
 

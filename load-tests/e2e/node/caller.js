@@ -1,4 +1,8 @@
 // People on the call page: each has a browser of their own, with a WAV file as microphone or none.
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
 import { chromium } from 'playwright-core';
 
 import { open as openFirefox } from './firefox.js';
@@ -6,11 +10,11 @@ import { serve } from './lines.js';
 
 const callers = new Map(); // client → { page, close }
 
-async function openChromium(wav) {
+function launchOptions(wav) {
   const microphone = wav
     ? ['--use-fake-device-for-media-stream', `--use-file-for-fake-audio-capture=${wav}`]
     : [];
-  const browser = await chromium.launch({
+  return {
     executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
     args: [
       ...microphone,
@@ -21,8 +25,31 @@ async function openChromium(wav) {
       '--no-sandbox',
       '--use-fake-ui-for-media-stream',
     ],
-  });
+  };
+}
+
+async function openChromium(wav) {
+  const browser = await chromium.launch(launchOptions(wav));
   return { page: await browser.newPage(), close: () => browser.close() };
+}
+
+// Somebody who told Chromium to let no site keep anything: a setting, so a profile that has it.
+async function openChromiumThatKeepsNothing(wav) {
+  const profile = await mkdtemp(join(tmpdir(), 'adda-e2e-profile-'));
+  await mkdir(join(profile, 'Default'));
+  const settings = { profile: { default_content_setting_values: { cookies: 2 } } };
+  await writeFile(join(profile, 'Default', 'Preferences'), JSON.stringify(settings));
+  const context = await chromium.launchPersistentContext(profile, launchOptions(wav));
+  const close = async () => {
+    await context.close();
+    await rm(profile, { recursive: true, force: true });
+  };
+  return { page: context.pages()[0] ?? (await context.newPage()), close };
+}
+
+function openBrowser(browser, wav) {
+  if (browser === 'firefox') return openFirefoxPage();
+  return browser === 'keepsNothing' ? openChromiumThatKeepsNothing(wav) : openChromium(wav);
 }
 
 async function openFirefoxPage() {
@@ -61,7 +88,7 @@ function ear() {
   }
 
   // Every text that these have shown, in order.
-  const told = { '#state-words': [], '#notices': [] };
+  const told = { '#state-words': [], '#notices': [], '#live': [] };
   for (const [selector, texts] of Object.entries(told)) {
     const element = document.querySelector(selector);
     const note = () => {
@@ -136,7 +163,7 @@ const PATIENCE_MS = 45_000;
 
 const commands = {
   async open({ client, url, wav, browser, lost }) {
-    const caller = await (browser === 'firefox' ? openFirefoxPage() : openChromium(wav));
+    const caller = await openBrowser(browser, wav);
     callers.set(client, caller);
     caller.page.setDefaultTimeout(PATIENCE_MS);
     const losesSome = Object.keys(lost).length > 0;
@@ -152,6 +179,17 @@ const commands = {
   },
   async sid({ page }) {
     return page.evaluate(() => window.adda.local.sid);
+  },
+  // Whether the page may keep anything in its browser.
+  async keeps({ page }) {
+    return page.evaluate(() => {
+      try {
+        localStorage.setItem('probe', '');
+        return true;
+      } catch {
+        return false;
+      }
+    });
   },
   async url({ page }) {
     return page.url();

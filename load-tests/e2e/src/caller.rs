@@ -24,6 +24,15 @@ pub enum Microphone {
     Firefox,
 }
 
+/// The browser that a page is opened in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Browser {
+    Chromium,
+    /// Told to let no site keep anything.
+    ChromiumThatKeepsNothing,
+    Firefox,
+}
+
 /// A browser on the call page. Closed when dropped.
 pub struct Caller {
     handle: String,
@@ -61,6 +70,26 @@ impl Caller {
         files: &[&str],
         times: u32,
     ) -> Self {
+        let browser =
+            if microphone == Microphone::Firefox { Browser::Firefox } else { Browser::Chromium };
+        let lost = files.iter().map(|file| (*file, times)).collect();
+        Self::open_in(browser, address, page, microphone, &lost)
+    }
+
+    /// The same in a browser that was told to let no site keep anything.
+    #[must_use]
+    pub fn open_keeping_nothing(address: SocketAddr, page: &str, microphone: Microphone) -> Self {
+        let browser = Browser::ChromiumThatKeepsNothing;
+        Self::open_in(browser, address, page, microphone, &BTreeMap::new())
+    }
+
+    fn open_in(
+        browser: Browser,
+        address: SocketAddr,
+        page: &str,
+        microphone: Microphone,
+        lost: &BTreeMap<&str, u32>,
+    ) -> Self {
         static CALLERS: AtomicU32 = AtomicU32::new(0);
         let handle = format!("caller-{}", CALLERS.fetch_add(1, Ordering::Relaxed));
         let url = format!("http://{address}/{page}");
@@ -70,9 +99,12 @@ impl Caller {
         };
         let driver = Driver::of_call_pages();
         let caller = Self { handle, url: url.clone(), driver, _wav: wav };
-        let browser = (microphone == Microphone::Firefox).then_some("firefox");
+        let browser = match browser {
+            Browser::Chromium => "chromium",
+            Browser::ChromiumThatKeepsNothing => "keepsNothing",
+            Browser::Firefox => "firefox",
+        };
         let path = caller._wav.as_ref().map(NamedTempFile::path);
-        let lost = files.iter().map(|file| (*file, times)).collect::<BTreeMap<_, _>>();
         let fields = json!({ "url": url, "wav": path, "browser": browser, "lost": lost });
         caller.perform("open", fields);
         caller
@@ -81,6 +113,12 @@ impl Caller {
     /// Nothing is lost any more.
     pub fn lose_nothing(&self) {
         self.perform("loseNothing", json!({}));
+    }
+
+    /// Whether its browser keeps anything for the page.
+    #[must_use]
+    pub fn keeps(&self) -> bool {
+        self.perform("keeps", json!({})) == json!(true)
     }
 
     /// Submits a form as a browser does, whether the form is seen or not.

@@ -46,3 +46,13 @@ fn chromium_is_refused_without_an_operators_token() {
     page.wait_for("#token-error");
     assert!(page.text("#token-error").contains("operator"), "{}", page.text("#token-error"));
 }
+
+#[test]
+fn chromium_shows_the_pool_though_it_keeps_nothing() {
+    let server = Server::start();
+    let page = Caller::open_keeping_nothing(server.address(), "admin", Microphone::None);
+    assert!(!page.keeps(), "its browser keeps something");
+    page.fill("#token", &operator_token());
+    page.press("#token-form button");
+    page.wait_for("#nodes tr");
+}

@@ -1,4 +1,5 @@
-//! The pages on a network that loses their files: nobody is left with a page that does nothing.
+//! The pages on a network that loses their files, and in a browser that keeps nothing for them:
+//! nobody is left with a page that does nothing.
 
 use e2e::{
     caller::{Caller, Microphone},
@@ -12,6 +13,7 @@ const NAME_OR_TOKEN: &str = "#join-view input";
 /// All of them need it, by way of others.
 const MODULE: &str = "text.js";
 const ALWAYS: u32 = 1_000;
+const ANN_HZ: u32 = 600;
 
 fn open(server: &Server, page: &str, files: &[&str], times: u32) -> Caller {
     Caller::open_losing(server.address(), page, Microphone::None, files, times)
@@ -59,4 +61,41 @@ fn chromium_says_so_though_no_script_came_at_all() {
     ann.wait_for(NAME_OR_TOKEN);
     ann.wait_for_no("#loading");
     assert!(ann.url().ends_with("#token=kept"), "{}", ann.url());
+}
+
+#[test]
+fn chromium_calls_though_it_keeps_nothing() {
+    let server = Server::start();
+    let address = server.address();
+    let ann = Caller::open_keeping_nothing(address, "call/room", Microphone::Tone(ANN_HZ));
+    assert!(!ann.keeps(), "its browser keeps something");
+    let bob = Caller::open(&server, "room", Microphone::None);
+    bob.join_to_listen("Bob");
+    ann.join("Ann");
+    _ = bob.hear(ANN_HZ);
+}
+
+#[test]
+fn chromium_plays_notes_though_it_keeps_nothing() {
+    let server = Server::start();
+    let address = server.address();
+    let ann = Caller::open_page(address, "notes/room", Microphone::Tone(ANN_HZ));
+    let bob = Caller::open_keeping_nothing(address, "notes/room", Microphone::None);
+    assert!(!bob.keeps(), "his browser keeps something");
+    bob.come_in("Bob");
+    // A note that isn't on the disk before it leaves might be lost: it says that it takes none.
+    bob.wait_for("#notice-disk");
+    bob.wait_for("#hold:disabled");
+
+    ann.come_in("Ann");
+    ann.wait_for("#empty");
+    ann.hold("#hold", 1_500, (0, 0));
+    bob.wait_for(".unheard");
+    bob.press(".note .play");
+    bob.wait_for_no(".unheard");
+    // What he chooses holds as long as the page is open.
+    for speed in ["1.5×", "2×"] {
+        bob.press(".note .speed");
+        bob.wait_for_words(".note .speed", speed);
+    }
 }
