@@ -226,6 +226,24 @@ fn chromium_shows_an_empty_room_then_names_and_who_speaks() {
     ann.wait_for("#empty #call-echo");
 }
 
+/// A live region, which a screen reader reads out whenever its words change.
+const LIVE: &str = "#live[role='status'][aria-live='polite']";
+
+#[test]
+fn chromium_speaks_of_who_comes_and_goes() {
+    let server = Server::start();
+    let ann = Caller::open(&server, "room", Microphone::None);
+    ann.join_to_listen("Ann");
+    ann.wait_for_text(LIVE, "You are in the call.");
+    let bob = Caller::open(&server, "room", Microphone::None);
+    bob.join_to_listen("Bob");
+    ann.wait_for_text(LIVE, "Bob joined.");
+    bob.press("#leave");
+    ann.wait_for_text(LIVE, "Bob left.");
+    let told = ann.told("#live");
+    assert_eq!(told.iter().filter(|words| words.contains("Bob")).count(), 2, "{told:?}");
+}
+
 /// The tile of whoever is called `name`, or what `rest` says of it.
 fn tile(name: &str, rest: &str) -> String {
     format!(".tile:has(.name[title='{name}']){rest}")
