@@ -277,11 +277,14 @@ impl Client {
         self.driver.perform(fields)
     }
 
-    /// Packets that a client may lose by what it does itself when it resumes. The Go SDK restarts
-    /// ICE on a new socket and closes the old, to which some may be on their way: on a busy machine
-    /// one or two were missing.
-    fn lost_by_itself(&self) -> i64 {
-        if self.kind == Kind::Go { 3 } else { 0 }
+    /// Packets that a speaker may number and never send when it resumes. The Go SDK restarts ICE on
+    /// its publisher then, and Pion's `Agent.Restart` unsets the selected pair and closes the old
+    /// sockets before it has others (ice 4.2.0, agent.go:1651). Until a check passes on a new pair,
+    /// `Conn.Write` sends nothing and reports no error (transport.go:101). Seen on the wire: up to
+    /// four numbers that left neither the old port nor the new, and are missing from what we
+    /// forward alike. A packet is 20 ms: how many there are is for the machine to say.
+    fn swallowed_by_itself(&self) -> i64 {
+        if self.kind == Kind::Go { 6 } else { 0 }
     }
 
     /// Asks again and again until the answer is right. The driver's own round trip is the pause.
@@ -343,7 +346,10 @@ impl Passage {
         let sent = speaker.sent() - self.sent;
         let (before, after) = (self.received, listener.packets(&speaker.identity));
         let lost = after.lost - before.lost;
-        assert!(lost <= listener.lost_by_itself(), "packets are missing: {before:?} → {after:?}");
+        assert!(
+            lost <= speaker.swallowed_by_itself(),
+            "packets are missing: {before:?} → {after:?}"
+        );
         let came = after.received - before.received;
         assert!(came >= sent - UNDER_WAY_MAX, "{came} of {sent} packets came");
     }
