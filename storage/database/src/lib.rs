@@ -1,4 +1,5 @@
-//! What must be found again, in SQL: rooms and their epochs, recordings, voice notes.
+//! What must be found again, in SQL: rooms and their epochs, recordings, voice notes, who was
+//! removed.
 //!
 //! One machine keeps it in SQLite, a pool in PostgreSQL; the contract in `tests/contract` holds for
 //! both. This is the only crate that names sqlx. It reads no clock: time comes in as an argument,
@@ -18,6 +19,7 @@ mod metrics;
 mod migrations;
 mod notes;
 mod recordings;
+mod revocations;
 mod rooms;
 mod store;
 mod watch;
@@ -35,6 +37,7 @@ pub use self::{
         Gap, Kept, NewRecording, Pieces, Progress, Recording, RecordingCreation, RecordingJob,
         RecordingStatus, Renewal, TrackFile, TrackProgress, TrackRow,
     },
+    revocations::Revoked,
     rooms::{Claim, SavedRoom},
     watch::watch,
 };

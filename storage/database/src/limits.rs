@@ -36,5 +36,9 @@ pub(crate) const UNUSED_LISTED_MAX: u32 = 100;
 /// Voice notes that one person may be uploading to a room at once. More is a script gone wrong.
 pub(crate) const UPLOADS_MAX: u64 = 100;
 
+/// Persons removed from one room who are remembered. A moderator who removes more than this within
+/// the life of a token runs a script, and only forgets his own room's earliest.
+pub(crate) const REVOKED_MAX: u64 = 1_000;
+
 /// Between two looks at a database that could not be reached.
 pub(crate) const LOOK_INTERVAL: Duration = Duration::from_secs(1);

@@ -17,14 +17,14 @@ macro_rules! migrations {
 
 pub(crate) fn sqlite() -> Migrator {
     Migrator::with_migrations(
-        migrations!["sqlite": 1 "rooms", 2 "boots", 3 "recordings", 4 "notes", 5 "pieces", 6 "note_names"],
+        migrations!["sqlite": 1 "rooms", 2 "boots", 3 "recordings", 4 "notes", 5 "pieces", 6 "note_names", 7 "revocations"],
     )
 }
 
 /// Two nodes that start at once take turns: the migrator holds an advisory lock.
 pub(crate) fn postgres() -> Migrator {
     Migrator::with_migrations(
-        migrations!["postgres": 1 "rooms", 2 "boots", 3 "recordings", 4 "notes", 5 "pieces", 6 "note_names"],
+        migrations!["postgres": 1 "rooms", 2 "boots", 3 "recordings", 4 "notes", 5 "pieces", 6 "note_names", 7 "revocations"],
     )
 }
 

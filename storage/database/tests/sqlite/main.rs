@@ -12,6 +12,9 @@ mod pieces;
 #[path = "../contract/recordings.rs"]
 mod recordings;
 #[cfg(test)]
+#[path = "../contract/revocations.rs"]
+mod revocations;
+#[cfg(test)]
 #[path = "../contract/rooms.rs"]
 mod rooms;
 #[cfg(test)]
