@@ -1,5 +1,7 @@
 //! What a token says.
 
+use std::time::Duration;
+
 use proto::grants::Grants;
 use serde::{Deserialize, Deserializer, Serialize, de};
 
@@ -39,6 +41,15 @@ pub struct Claims {
     pub grants: Grants,
 }
 
+impl Claims {
+    /// When it was issued, for whoever refuses older ones: the earlier of what it says itself, since
+    /// 1970. A token that says nothing counts as the oldest.
+    pub fn issued_at(&self) -> Duration {
+        let said = [self.issued, self.not_before].into_iter().flatten().min();
+        Duration::from_secs(said.unwrap_or_default())
+    }
+}
+
 /// A NumericDate (RFC 7519 §2), which may have a fraction.
 fn seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
     let number = serde_json::Number::deserialize(deserializer)?;
@@ -53,5 +64,5 @@ fn some_seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64
 
 fn whole_seconds(number: &serde_json::Number) -> Option<u64> {
     let seconds = number.as_f64()?;
-    std::time::Duration::try_from_secs_f64(seconds).ok().map(|date| date.as_secs())
+    Duration::try_from_secs_f64(seconds).ok().map(|date| date.as_secs())
 }

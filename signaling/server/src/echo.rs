@@ -8,20 +8,14 @@ use axum::{
 };
 use proto::control::{OperationError, RoomAction};
 
-use crate::{
-    access,
-    app::App,
-    hub::AskError,
-    problem::{NO_TOKEN, Problem},
-};
+use crate::{access, app::App, bearer, hub::AskError, problem::Problem};
 
 pub(crate) async fn invite(
     State(app): State<Arc<App>>,
     Path(name): Path<String>,
     headers: HeaderMap,
 ) -> Result<StatusCode, Problem> {
-    let token = access::bearer(&headers).ok().flatten().ok_or(NO_TOKEN)?;
-    let claims = access::verify(&app.keys, token).map_err(|_| NO_TOKEN)?;
+    let claims = bearer::claims(&app, &headers).await?;
     let room = access::room_to_join(claims.grants.video.as_ref()).map_err(|_| OTHER_ROOM)?;
     if room.as_str() != name {
         return Err(OTHER_ROOM);

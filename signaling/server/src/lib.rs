@@ -8,6 +8,7 @@ mod access;
 mod admin;
 mod api;
 mod app;
+mod bearer;
 mod config;
 mod dev;
 mod echo;
@@ -27,6 +28,7 @@ mod pool;
 mod problem;
 mod recordings;
 mod restore;
+mod revocations;
 mod router;
 mod rtc;
 pub mod tls;
@@ -107,6 +109,7 @@ impl Signaling {
         watching.spawn(watch.run());
         watching.spawn(restore::run(owners.clone(), comings));
         watching.spawn(orphans::run(hub.clone(), database.clone()));
+        watching.spawn(revocations::forget(database.clone()));
 
         let sweeping = tokio::spawn(notes::sweep(notes.clone(), shutdown.clone()));
         let stopping = shutdown.clone();

@@ -137,6 +137,22 @@ pub(crate) const RESTORED_ROOMS_MAX: u32 = 10_000;
 pub(crate) const ORPHAN_LOOK_INTERVAL: Duration = Duration::from_secs(60);
 pub(crate) const ORPHAN_AGE: Duration = Duration::from_secs(15 * 60);
 
+// Revoked tokens.
+
+/// How much younger than a removal a token must be to be good again, unless the caller says
+/// otherwise: LiveKit's default, which covers two clocks that differ.
+pub(crate) const REVOCATION_LEEWAY: Duration = Duration::from_secs(60);
+
+/// How far ahead a caller may revoke. Farther is no time in seconds, or a ban without an end.
+pub(crate) const REVOCATION_AHEAD_MAX: Duration = Duration::from_secs(24 * 3600);
+
+/// How long a revocation is remembered. Nothing bounds a token's life but its issuer: this is
+/// longer than tokens that are renewed once a year.
+pub(crate) const REVOCATION_AGE: Duration = Duration::from_secs(400 * 24 * 3600);
+
+/// Between two looks for revocations that are older.
+pub(crate) const REVOCATION_LOOK_INTERVAL: Duration = Duration::from_secs(3600);
+
 // Voice notes.
 
 /// Largest file. One PUT that a phone gets through; 15 minutes of Opus have 3 MB.

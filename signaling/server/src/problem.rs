@@ -39,10 +39,7 @@ impl From<Unplaced> for Problem {
                 StatusCode::SERVICE_UNAVAILABLE,
                 "The node of this room can't be reached right now. Try again in a moment.",
             ),
-            Unplaced::NoDatabase => Self::new(
-                StatusCode::SERVICE_UNAVAILABLE,
-                "The database can't be asked right now. Try again in a moment.",
-            ),
+            Unplaced::NoDatabase => NO_DATABASE,
         }
     }
 }
@@ -69,6 +66,18 @@ impl IntoResponse for Problem {
 pub(crate) const NO_TOKEN: Problem = Problem::new(
     StatusCode::UNAUTHORIZED,
     "Send a room token that is signed by a known key and has not expired, as Authorization: Bearer.",
+);
+
+/// What the bearer of a token is told who was removed from its room.
+pub(crate) const REVOKED: Problem = Problem::new(
+    StatusCode::UNAUTHORIZED,
+    "This token was revoked: you were removed from the room, or the room was deleted. Get a new one.",
+);
+
+/// The store can't say. Nothing is known to have changed.
+pub(crate) const NO_DATABASE: Problem = Problem::new(
+    StatusCode::SERVICE_UNAVAILABLE,
+    "The database can't be asked right now. Try again in a moment.",
 );
 
 /// The value of `Retry-After` for a refusal that passes.

@@ -35,7 +35,7 @@ use crate::{
     app::App,
     idempotency,
     limits::{RECORDER_WAIT, RECORDINGS_LISTED, RECORDINGS_LISTED_MAX, SIGNED_URL_LIFE},
-    problem::Problem,
+    problem::{NO_DATABASE, Problem},
 };
 
 /// The registry's topic on which recorders hear that there is something to do.
@@ -93,12 +93,6 @@ const BAD_PAGE: Problem = Problem::new(
     "Send `after` as the id of a recording and `limit` as a number from 1 to 100, or neither.",
 );
 
-/// The store can't say. Nothing is known to have changed.
-const NO_DATABASE: Problem = Problem::new(
-    StatusCode::SERVICE_UNAVAILABLE,
-    "The database can't be asked right now. Try again in a moment.",
-);
-
 /// What a recording is asked for with. All of it may be left out.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -113,7 +107,7 @@ async fn create(
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Response, Problem> {
-    let caller = Caller::of(&app.keys, &headers)?;
+    let caller = Caller::of(&app, &headers).await?;
     let room: RoomName = room.parse().map_err(|_| EMPTY_ROOM)?;
     caller.check(&room)?;
     let key = idempotency::key(&headers).map_err(|_| BAD_KEY)?;
@@ -218,7 +212,7 @@ async fn list(
     page: Result<Query<Page>, QueryRejection>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let caller = Caller::of(&app.keys, &headers)?;
+    let caller = Caller::of(&app, &headers).await?;
     let room: RoomName = room.parse().map_err(|_| EMPTY_ROOM)?;
     caller.check(&room)?;
     let Query(Page { after, limit }) = page.map_err(|_| BAD_PAGE)?;
@@ -241,7 +235,7 @@ async fn list(
 
 /// Finds a recording that the bearer may see.
 async fn find(app: &App, id: &str, headers: &HeaderMap) -> Result<Recording, Problem> {
-    let caller = Caller::of(&app.keys, headers)?;
+    let caller = Caller::of(app, headers).await?;
     let id: RecordingId = id.parse().map_err(|_| NO_RECORDING)?;
     let found = app.owners.database.recording(id).await.map_err(failed)?;
     let recording = found.ok_or(NO_RECORDING)?;

@@ -3,9 +3,11 @@
 use e2e::{
     http,
     notes::{Notes, Sound, Upload},
+    peer::{Manner, Peer},
     server::Server,
+    token::unix_now,
 };
-use serde_json::Value;
+use serde_json::{Value, json};
 
 fn change(upload: &Upload, from: &str, to: &str) -> Upload {
     let target = upload.target.replace(from, to);
@@ -30,7 +32,7 @@ fn s3_a_signed_upload_takes_what_it_was_signed_for_alone() {
     let id = announced["id"].as_str().expect("an id");
     let other_id = others["id"].as_str().expect("an id");
     let expires: u64 = value(&good.target, "expires").parse().expect("seconds");
-    let late = expires.saturating_sub(u64::try_from(e2e::token::unix_now()).expect("seconds"));
+    let late = expires.saturating_sub(u64::try_from(unix_now()).expect("seconds"));
     assert!(late <= 300, "good for {late} s");
 
     let method = |method: &str| Upload { method: method.to_owned(), ..good.clone() };
@@ -146,4 +148,110 @@ fn s3_no_signature_and_no_token_is_in_logs_or_metrics() {
         assert!(secret.len() > 20, "{secret}");
         assert!(!log.contains(&secret) && !metrics.contains(&secret), "{secret} was written down");
     }
+}
+
+/// What somebody had in hand, and wants to go on with.
+struct Going {
+    heard: String,
+    uploaded: String,
+}
+
+impl Going {
+    fn of(notes: &Notes) -> Self {
+        let heard = notes.post("heard", &Sound::noise(1));
+        let uploaded = notes.announce("uploaded", &Sound::noise(2)).expect("an answer").json();
+        notes.upload(&uploaded, &Sound::noise(2)).expect("an answer");
+        let id = |note: &Value| note["id"].as_str().expect("an id").to_owned();
+        Self { heard: id(&heard), uploaded: id(&uploaded) }
+    }
+
+    /// The answers to whatever `/v1` offers, by what was asked.
+    fn try_all(&self, notes: &Notes) -> Vec<(String, http::Response)> {
+        let room = &notes.room;
+        let heard = format!("/v1/voice-notes/{}", self.heard);
+        let recording = "/v1/recordings/01938f3c-0000-7000-8000-000000000000";
+        let asked = [
+            ("GET", format!("/v1/voice-notes?room={room}")),
+            ("GET", heard.clone()),
+            ("GET", format!("{heard}/content")),
+            ("GET", format!("/v1/rooms/{room}/recordings")),
+            ("POST", format!("/v1/rooms/{room}/recordings")),
+            ("GET", recording.to_owned()),
+            ("POST", format!("{recording}/stop")),
+            ("GET", format!("{recording}/tracks/TR_x/content")),
+            ("POST", format!("/v1/rooms/{room}/echo")),
+        ];
+        let mut answers: Vec<_> = asked
+            .into_iter()
+            .map(|(method, target)| {
+                let answer = notes.ask(method, &target, &Value::Null).expect("an answer");
+                (format!("{method} {target}"), answer)
+            })
+            .collect();
+        let more = [
+            ("announce", notes.announce("another", &Sound::noise(3))),
+            ("complete", notes.complete(&self.uploaded, &Sound::noise(2))),
+            ("delete", notes.delete(&self.heard)),
+        ];
+        answers.extend(
+            more.map(|(what, answer)| (what.to_owned(), answer.expect("the server answers"))),
+        );
+        answers
+    }
+
+    fn assert_refused(&self, notes: &Notes) {
+        for (what, answer) in self.try_all(notes) {
+            assert_eq!(answer.status, 401, "{what}: {}", answer.body);
+            assert!(answer.body.contains("revoked"), "{what}: {}", answer.body);
+        }
+    }
+
+    /// Nothing is refused for who asks. Some of it isn't there.
+    fn assert_served(&self, notes: &Notes) {
+        for (what, answer) in self.try_all(notes) {
+            assert!(![401, 403].contains(&answer.status), "{what}: {}", answer.body);
+        }
+        let left = notes.all();
+        assert_eq!(left.len(), 1, "the one was deleted, the other completed: {left:?}");
+    }
+}
+
+/// Somebody who may do everything in the room, by a token that was issued at `issued`.
+fn member(server: &Server, identity: &str, issued: i64) -> Notes {
+    let token = server.token("room", identity).claim("nbf", json!(issued));
+    let token = token.grant("roomRecord", json!(true)).sign();
+    Notes { server: server.address(), token, room: "room".to_owned() }
+}
+
+#[test]
+fn s3_after_kick_no_earlier_token_opens_anything() {
+    let mut server = Server::start();
+    let (ann, bob) =
+        (member(&server, "ann", unix_now() - 5), member(&server, "bob", unix_now() - 5));
+    let mut inside = Peer::join(&server, "room", "ann", Manner::with_ssrc(1));
+    let going = Going::of(&ann);
+    let kick = json!({ "room": "room", "identity": "ann", "revoke_token_ts": unix_now() });
+    let issued = unix_now();
+    server.moderate("room", "RemoveParticipant", &kick);
+    inside.wait("the end of the call", |peer| peer.ended);
+
+    going.assert_refused(&ann);
+    assert_eq!(bob.all().len(), 1, "others are as they were");
+    // What was acknowledged is on the disk.
+    server.crash_and_restart();
+    going.assert_refused(&ann);
+    going.assert_served(&member(&server, "ann", issued));
+}
+
+#[test]
+fn s3_after_a_rooms_end_no_earlier_token_opens_anything() {
+    let server = Server::start();
+    let ann = member(&server, "ann", unix_now() - 5);
+    server.moderate("room", "CreateRoom", &json!({ "name": "room" }));
+    let going = Going::of(&ann);
+    server.moderate("room", "DeleteRoom", &json!({ "room": "room" }));
+
+    going.assert_refused(&ann);
+    going.assert_refused(&member(&server, "bob", unix_now() - 5));
+    going.assert_served(&member(&server, "ann", unix_now() + 1));
 }

@@ -69,7 +69,7 @@ pub(super) async fn create(
     headers: HeaderMap,
     body: Result<Json<Announcement>, JsonRejection>,
 ) -> Result<Response, Problem> {
-    let caller = Caller::of(&app.keys, &headers)?;
+    let caller = Caller::of(&app, &headers).await?;
     let key = idempotency::key(&headers).ok().flatten().ok_or(NO_KEY)?;
     let announced = body::announcement(body)?;
     let from = caller.check_writing(&announced.room)?;
@@ -99,7 +99,7 @@ pub(super) async fn list(
     headers: HeaderMap,
     query: Result<Query<Listing>, QueryRejection>,
 ) -> Result<Response, Problem> {
-    let caller = Caller::of(&app.keys, &headers)?;
+    let caller = Caller::of(&app, &headers).await?;
     let (room, after, limit) = body::listing(query)?;
     caller.check_reading(&room)?;
     let notes = app.notes.database.notes_of(&room, after, limit).await.map_err(failed)?;
@@ -116,7 +116,7 @@ pub(super) async fn one(
     Path(id): Path<String>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let caller = Caller::of(&app.keys, &headers)?;
+    let caller = Caller::of(&app, &headers).await?;
     let note = app.notes.find(&id).await?;
     caller.check_reading(&note.room)?;
     if note.status == NoteStatus::Uploading {
@@ -133,7 +133,7 @@ pub(super) async fn complete(
     headers: HeaderMap,
     body: Result<Json<Completion>, JsonRejection>,
 ) -> Result<Response, Problem> {
-    let caller = Caller::of(&app.keys, &headers)?;
+    let caller = Caller::of(&app, &headers).await?;
     let sha256 = body::completion(body)?;
     let note = app.notes.find(&id).await?;
     caller.check_author(&note)?;
@@ -154,7 +154,7 @@ pub(super) async fn content(
     Path(id): Path<String>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let caller = Caller::of(&app.keys, &headers)?;
+    let caller = Caller::of(&app, &headers).await?;
     let note = app.notes.find(&id).await?;
     caller.check_reading(&note.room)?;
     if note.status != NoteStatus::Ready {
@@ -175,7 +175,7 @@ pub(super) async fn delete(
     Path(id): Path<String>,
     headers: HeaderMap,
 ) -> Result<StatusCode, Problem> {
-    let caller = Caller::of(&app.keys, &headers)?;
+    let caller = Caller::of(&app, &headers).await?;
     let id = id.parse().map_err(|_| NO_NOTE)?;
     let note = app.notes.database.note(id).await.map_err(failed)?.ok_or(NO_NOTE)?;
     caller.check_deleting(&note)?;

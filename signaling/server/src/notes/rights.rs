@@ -5,14 +5,9 @@ use proto::{
     grants::VideoGrant,
     ids::{Identity, RoomName},
 };
-use service::token::Keys;
 use storage_database::Note;
 
-use crate::{
-    access,
-    limits::NOTE_NAME_CHARS_MAX,
-    problem::{NO_TOKEN, Problem},
-};
+use crate::{app::App, bearer, limits::NOTE_NAME_CHARS_MAX, problem::Problem};
 
 /// Somebody with a token for one room.
 #[derive(Debug)]
@@ -37,9 +32,8 @@ const NOT_YOURS: Problem =
     Problem::new(StatusCode::FORBIDDEN, "Only who sent a voice note may do this to it.");
 
 impl Caller {
-    pub(super) fn of(keys: &Keys, headers: &HeaderMap) -> Result<Self, Problem> {
-        let token = access::bearer(headers).ok().flatten().ok_or(NO_TOKEN)?;
-        let grants = access::verify(keys, token).map_err(|_| NO_TOKEN)?.grants;
+    pub(super) async fn of(app: &App, headers: &HeaderMap) -> Result<Self, Problem> {
+        let grants = bearer::claims(app, headers).await?.grants;
         let video: VideoGrant = grants.video.unwrap_or_default();
         Ok(Self {
             room: video.room.parse().map_err(|_| OTHER_ROOM)?,

@@ -5,10 +5,10 @@ use proto::{
     grants::VideoGrant,
     ids::{Identity, RoomName},
 };
-use service::token::Keys;
 
 use crate::{
-    access,
+    app::App,
+    bearer,
     problem::{NO_TOKEN, Problem},
 };
 
@@ -25,9 +25,8 @@ const NO_RIGHT: Problem = Problem::new(
 );
 
 impl Caller {
-    pub(super) fn of(keys: &Keys, headers: &HeaderMap) -> Result<Self, Problem> {
-        let token = access::bearer(headers).ok().flatten().ok_or(NO_TOKEN)?;
-        let claims = access::verify(keys, token).map_err(|_| NO_TOKEN)?;
+    pub(super) async fn of(app: &App, headers: &HeaderMap) -> Result<Self, Problem> {
+        let claims = bearer::claims(app, headers).await?;
         let grant = claims.grants.video.unwrap_or_default();
         if !grant.room_record && !grant.room_admin {
             return Err(NO_RIGHT);

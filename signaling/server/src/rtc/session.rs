@@ -60,8 +60,10 @@ pub(super) struct Session {
     app: Arc<App>,
     id: SessionId,
     hold: Hold,
-    /// The API key that signed the client's token, and when that token ends (since 1970).
+    /// The API key that signed the client's token, and from when until when that token says that
+    /// it is good (since 1970).
     key: String,
+    issued: Duration,
     expires: Duration,
     format: Format,
     budget: Budget,
@@ -96,6 +98,7 @@ impl Session {
             id,
             hold,
             key: admitted.claims.issuer.clone(),
+            issued: admitted.claims.issued_at(),
             expires: Duration::from_secs(admitted.claims.expires),
             format: admitted.parameters.format,
             budget: Budget::new(arrived),
@@ -193,7 +196,9 @@ impl Session {
     fn refreshed(&mut self, grants: Grants) -> Result<String, SignError> {
         let now = clock::unix_time();
         let until = self.expires.max(now.saturating_add(REFRESHED_TOKEN_LIFE_MIN));
-        let token = self.app.keys.sign(&self.key, grants, Validity { from: now, until })?;
+        // As old as the one it replaces: joining anew makes no revoked token good.
+        let validity = Validity { from: self.issued, until };
+        let token = self.app.keys.sign(&self.key, grants, validity)?;
         self.expires = until;
         Ok(token)
     }

@@ -4,7 +4,8 @@ use axum::response::Response;
 use prost::Message as _;
 use proto::{
     control::{Operation, OperationError, Reply, RoomAction},
-    ids::RoomName,
+    ids::{Identity, RoomName},
+    link::UnixMicros,
     livekit::{
         CreateRoomRequest, DeleteRoomRequest, ListParticipantsRequest, ListParticipantsResponse,
         ListRoomsRequest, ListRoomsResponse, MuteRoomTrackRequest, MuteRoomTrackResponse,
@@ -12,6 +13,7 @@ use proto::{
         UpdateRoomMetadataRequest, UpdateSubscriptionsRequest,
     },
 };
+use service::clock;
 use tracing::warn;
 
 use super::{
@@ -22,6 +24,7 @@ use crate::{
     access,
     hub::{AskError, Hold},
     keeper::NotWritten,
+    revocations::{self, NotRevoked},
 };
 
 impl Call {
@@ -52,7 +55,14 @@ impl Call {
         let request: DeleteRoomRequest = self.decode()?;
         self.require(self.grant.room_create)?;
         let hold = self.hold(&request.room).await?.ok_or(OperationError::NoSuchRoom)?;
-        self.ask(&hold, Operation::Delete).await?;
+        let database = &self.app.owners.database;
+        // Ending the call doesn't wait for the database, which may be gone.
+        let (revoked, deleted) = tokio::join!(
+            revocations::revoke_all(database, hold.room()),
+            self.ask(&hold, Operation::Delete)
+        );
+        revoked?;
+        deleted?;
         self.app.keeper.end(hold.room(), hold.epoch()).await?;
         Ok(self.encode_empty())
     }
@@ -80,9 +90,31 @@ impl Call {
 
     pub(super) async fn remove_participant(&self) -> Result<Response, TwirpError> {
         let request: RoomParticipantIdentity = self.decode()?;
-        let operation = Operation::Remove { identity: request.identity };
-        self.ask_about_participant(&request.room, operation).await?;
+        self.require(access::is_admin_of(Some(&self.grant), &request.room))?;
+        let end = revocations::end_for(request.revoke_token_ts, clock::unix_time())
+            .map_err(|error| TwirpError::new(Code::InvalidArgument, error.to_string()))?;
+        let operation = Operation::Remove { identity: request.identity.clone() };
+        // Ending the call doesn't wait for the database, which may be gone.
+        let (revoked, removed) = tokio::join!(
+            self.revoke(&request, end),
+            self.ask_about_participant(&request.room, operation)
+        );
+        revoked?;
+        removed?;
         Ok(self.encode_empty())
+    }
+
+    /// Whether the participant is there or not: it may never have joined, or have left by itself.
+    async fn revoke(
+        &self,
+        RoomParticipantIdentity { room, identity, .. }: &RoomParticipantIdentity,
+        end: UnixMicros,
+    ) -> Result<(), NotRevoked> {
+        let (Ok(room), Ok(identity)) = (room.parse::<RoomName>(), identity.parse::<Identity>())
+        else {
+            return Ok(());
+        };
+        revocations::revoke_one(&self.app.owners.database, &room, &identity, end).await
     }
 
     pub(super) async fn mute_published_track(&self) -> Result<Response, TwirpError> {
@@ -194,5 +226,13 @@ fn unexpected() -> TwirpError {
 impl From<NotWritten> for TwirpError {
     fn from(_: NotWritten) -> Self {
         Self::new(Code::Unavailable, "the database can't take this right now")
+    }
+}
+
+impl From<NotRevoked> for TwirpError {
+    fn from(_: NotRevoked) -> Self {
+        let text = "whoever was there was removed, but the database can't refuse their tokens now: \
+                    try again in a moment";
+        Self::new(Code::Unavailable, text)
     }
 }

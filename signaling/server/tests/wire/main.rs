@@ -19,6 +19,8 @@ mod recordings;
 #[cfg(test)]
 mod restart;
 #[cfg(test)]
+mod revocations;
+#[cfg(test)]
 mod socket;
 #[cfg(test)]
 mod stop;

@@ -15,7 +15,7 @@ fn claims() -> Value {
             "video": { "room": "demo", "roomJoin": true } })
 }
 
-fn forge(header: &Value, claims: &str, secret: &str) -> String {
+pub(crate) fn forge(header: &Value, claims: &str, secret: &str) -> String {
     let encode = |text: &str| BASE64_URL_SAFE_NO_PAD.encode(text);
     let text = format!("{}.{}", encode(&header.to_string()), encode(claims));
     let key = aws_lc_rs::hmac::Key::new(aws_lc_rs::hmac::HMAC_SHA256, secret.as_bytes());
