@@ -11,12 +11,14 @@
 //! - A spool folder is removed after everything in it is stored and written down.
 //! - Whatever is written to the database carries the epoch of the claim. Sound that was written
 //!   down under another is added to it, never lost and never in its place.
+//! - A panic ends one recording's task, which is begun again, and nobody else's.
 
 mod claims;
 mod config;
 mod joining;
 mod limits;
 mod metrics;
+mod panics;
 mod room;
 mod rooms;
 mod rows;

@@ -57,3 +57,8 @@ pub(crate) const SPOOL_LOOK_INTERVAL: Duration = Duration::from_millis(500);
 pub(crate) const SPOOL_PROBE_BYTES: usize = 64 * 1024;
 /// Between two words on how far a recording is. Each is one row that is written anyway.
 pub(crate) const PROGRESS_INTERVAL: Duration = Duration::from_secs(3);
+/// Panics of one recording's tasks, each soon after the one before, until it is given up. The first
+/// is tried again at once, the others after a lease.
+pub(crate) const PANICS_MAX: u32 = 5;
+/// A task that ran for longer didn't fail at what the one before failed at.
+pub(crate) const PANIC_MEMORY: Duration = Duration::from_secs(60);

@@ -126,6 +126,24 @@ pub(crate) async fn fail(shared: &Shared, job: &Job, reason: &str) -> Answer {
     answer(shared.parts.database.fail_recording(job.id, job.epoch, reason).await)
 }
 
+/// Lets somebody take up a recording at once. Without the database its lease runs out.
+pub(crate) async fn release(shared: &Shared, id: RecordingId, epoch: Epoch) {
+    if let Err(error) = shared.parts.database.release_recording(id, epoch).await {
+        warn!(recording = %id, %error, "a recording was not given back");
+    }
+}
+
+/// Ends a recording at which its task has panicked too often; what is in the spool is brought all
+/// the same. Says whether that was written.
+pub(crate) async fn give_up(shared: &Shared, id: RecordingId, epoch: Epoch) -> bool {
+    let reason = "The recorder failed at it again and again: its log says why.";
+    let failed = shared.parts.database.fail_recording(id, epoch, reason).await;
+    if let Err(error) = &failed {
+        warn!(recording = %id, %error, "a recording was not given up");
+    }
+    failed.is_ok()
+}
+
 /// Who is to bring what the spool has of a recording to the store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Bringer {

@@ -67,12 +67,27 @@ struct Session {
 
 /// Runs a recording to its end.
 pub(crate) async fn run(shared: Arc<Shared>, job: Job) {
-    shared.metrics.recordings.inc();
+    let _counted = Counted::new(&shared);
     match Session::open(Arc::clone(&shared), job).await {
         Ok(session) => session.run().await,
         Err(error) => error!(%error, "the spool could not be opened; is the disk full?"),
     }
-    shared.metrics.recordings.dec();
+}
+
+/// A recording in progress, whatever it ends by.
+struct Counted(Arc<Shared>);
+
+impl Counted {
+    fn new(shared: &Arc<Shared>) -> Self {
+        shared.metrics.recordings.inc();
+        Self(Arc::clone(shared))
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.metrics.recordings.dec();
+    }
 }
 
 impl Session {

@@ -6,6 +6,8 @@
 mod faults;
 #[path = "recordings/lives.rs"]
 mod lives;
+#[path = "recordings/panics.rs"]
+mod panics;
 #[path = "recordings/pieces.rs"]
 mod pieces;
 #[path = "recordings/speakers.rs"]

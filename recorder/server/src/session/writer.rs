@@ -168,8 +168,15 @@ impl Writer {
             let result = work(&mut spool);
             (spool, result)
         });
-        let (spool, result) = done.await.ok()?;
-        self.spool = Some(spool);
-        Some(result)
+        match done.await {
+            Ok((spool, result)) => {
+                self.spool = Some(spool);
+                Some(result)
+            }
+            // Whoever begins anew finds the files as they are. To go on without them would lose
+            // everything that is said.
+            Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+            Err(_stopping) => None,
+        }
     }
 }

@@ -9,7 +9,10 @@ use std::{
 use bytes::Bytes;
 use proto::{
     ids::{Epoch, ParticipantSid, RoomName, RoomSid, TrackSid},
-    link::{LinkEncoding, LinkFrame, LinkPacket, LinkPurpose, LinkTrack, LinkTrackId, UnixMicros},
+    link::{
+        LinkEncoding, LinkFrame, LinkPacket, LinkPurpose, LinkRequest, LinkTrack, LinkTrackId,
+        UnixMicros,
+    },
     livekit::TrackSource,
     pool::{BootId, NodeRecord, NodeState, Owner, Placement, Role},
 };
@@ -29,6 +32,7 @@ use tokio::{
     sync::mpsc,
     time::{sleep, timeout},
 };
+use tracing::dispatcher::{self, Dispatch};
 
 /// How long anything may take. Only a failure waits for it.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -45,6 +49,8 @@ pub(crate) struct World {
     asking: mpsc::Sender<OpenLink>,
     pub(crate) spool_bytes_max: u64,
     pub(crate) health: Health,
+    /// Where the recorder's log goes.
+    pub(crate) log: Dispatch,
 }
 
 /// One life of a recorder, on a runtime of its own that can be killed.
@@ -66,7 +72,8 @@ impl World {
         let (asking, links) = mpsc::channel(8);
         let (health, spool_bytes_max) = (Health::new(), 1 << 30);
         health.started();
-        Self { folder, database, objects, registry, links, asking, spool_bytes_max, health }
+        let log = Dispatch::none();
+        Self { folder, database, objects, registry, links, asking, spool_bytes_max, health, log }
     }
 
     pub(crate) fn spool(&self) -> PathBuf {
@@ -94,7 +101,13 @@ impl World {
     }
 
     fn start_in(&self, node_id: &str, boot: u64, spool: PathBuf) -> Life {
-        let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build();
+        let log = self.log.clone();
+        let runtime = Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            // For as long as the thread lives.
+            .on_thread_start(move || std::mem::forget(dispatcher::set_default(&log)))
+            .build();
         let runtime = runtime.expect("a runtime");
         let (trigger, shutdown) = Shutdown::new();
         let owner =
@@ -117,38 +130,55 @@ impl World {
 
     /// Places a room on the node that this test is, and asks for its recording.
     pub(crate) async fn ask(&self, room: &str) -> RecordingId {
+        let id = self.ask_silently(room).await;
+        self.registry.hint("recordings", b"").await.expect("a hint");
+        id
+    }
+
+    /// Claims a room for the node that this test is, over an epoch of at most `above`.
+    pub(crate) async fn place(&self, room: &RoomName, above: Epoch) -> Placement {
+        let claim = self.database.claim(room, &sfu(), above).await.expect("a claim");
+        let placement = match claim {
+            Claim::Granted(epoch) => Placement { owner: sfu(), epoch },
+            Claim::Held(placement) => placement,
+        };
+        self.registry.set_room(room, &placement).await.expect("a registry");
+        placement
+    }
+
+    /// The same as [`Self::ask`], and nobody says "look".
+    pub(crate) async fn ask_silently(&self, room: &str) -> RecordingId {
         let room: RoomName = room.parse().expect("a name");
-        let owner = Owner { node: "sfu-1".parse().expect("a name"), boot: BootId::from_random(1) };
-        let claim = self.database.claim(&room, &owner, Epoch(0)).await.expect("a claim");
-        if let Claim::Granted(epoch) = claim {
-            let placement = Placement { owner: owner.clone(), epoch };
-            self.registry.set_room(&room, &placement).await.expect("a registry");
-        }
-        let sfu = node(&owner, Role::Sfu);
+        self.place(&room, Epoch(0)).await;
+        let sfu = node(&sfu(), Role::Sfu);
         self.registry.announce(&sfu, Duration::from_secs(600)).await.expect("a registry");
         let at = UnixMicros(micros(unix_time()));
         let id = RecordingId::new(at, micros(unix_time()).into());
         let requested_by = "operator".parse().expect("a name");
         let new = NewRecording { id, room, requested_by, consent: true, at };
         self.database.create_recording(&new).await.expect("a recording");
-        self.registry.hint("recordings", b"").await.expect("a hint");
         id
     }
 
     /// Waits until the recorder asks for the room's voice.
     pub(crate) async fn hears(&mut self) -> Room {
+        self.hears_named().await.1
+    }
+
+    /// The same, and which room it is.
+    pub(crate) async fn hears_named(&mut self) -> (String, Room) {
+        let (request, room) = self.asked().await;
+        room.opens(request.epoch).await;
+        (request.room.to_string(), room)
+    }
+
+    /// What the recorder asks of a room, which has not answered yet.
+    pub(crate) async fn asked(&mut self) -> (LinkRequest, Room) {
         let asked = timeout(PATIENCE, self.links.recv()).await.expect("a recorder that listens");
         let open = asked.expect("a channel");
         assert_eq!(open.request.purpose, LinkPurpose::Recording);
-        assert_eq!(open.node.owner.node.as_str(), "sfu-1");
-        let room = Room { frames: open.frames };
-        room.say(LinkFrame::Opened {
-            sid: RoomSid::from_random(1),
-            epoch: open.request.epoch,
-            at: at_ms(0),
-        })
-        .await;
-        room
+        assert_eq!(open.node.owner, sfu());
+        (open.request, Room { frames: open.frames })
     }
 
     pub(crate) async fn stop(&self, id: RecordingId) {
@@ -250,6 +280,17 @@ pub(crate) struct Room {
 }
 
 impl Room {
+    /// Begins to tell of its life under this epoch.
+    pub(crate) async fn opens(&self, epoch: Epoch) {
+        let sid = RoomSid::from_random(1);
+        self.say(LinkFrame::Opened { sid, epoch, at: at_ms(0) }).await;
+    }
+
+    /// Nobody hears it any more.
+    pub(crate) fn is_left(&self) -> bool {
+        self.frames.is_closed()
+    }
+
     pub(crate) async fn say(&self, frame: LinkFrame) {
         timeout(PATIENCE, self.frames.send(frame)).await.expect("in time").expect("a listener");
     }
@@ -306,6 +347,11 @@ fn packet(id: u32, number: u32, payload: &[u8]) -> LinkPacket {
 /// Packets that hold something, whatever it is: 20 ms of SILK.
 pub(crate) fn murmur(numbers: std::ops::Range<u32>) -> impl Iterator<Item = (u32, Vec<u8>)> {
     numbers.map(|number| (number, [&[0x48][..], &[0x55; 60], &number.to_be_bytes()].concat()))
+}
+
+/// The media node that this test is.
+fn sfu() -> Owner {
+    Owner { node: "sfu-1".parse().expect("a name"), boot: BootId::from_random(1) }
 }
 
 fn node(owner: &Owner, role: Role) -> NodeRecord {
