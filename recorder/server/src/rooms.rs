@@ -7,13 +7,14 @@ use proto::{
 
 use crate::Parts;
 
-/// The node that owns `room`, and under which epoch, as far as anybody knows.
+/// The node that owns `room`, and under which epoch, as far as anybody knows. An epoch lower than
+/// `seen` is out of date.
 pub(crate) async fn find(
     parts: &Parts,
     room: &RoomName,
-    above: Epoch,
+    seen: Epoch,
 ) -> Option<(NodeRecord, Epoch)> {
-    let placement = placement(parts, room, above).await?;
+    let placement = placement(parts, room, seen).await?;
     let nodes = parts.registry.nodes().await.ok()?;
     let is_owner =
         |node: &NodeRecord| node.owner == placement.owner && node.roles.contains(&Role::Sfu);
@@ -22,10 +23,11 @@ pub(crate) async fn find(
 }
 
 /// Asks the registry, and the database where the registry knows nothing new.
-async fn placement(parts: &Parts, room: &RoomName, above: Epoch) -> Option<Placement> {
+async fn placement(parts: &Parts, room: &RoomName, seen: Epoch) -> Option<Placement> {
+    let is_current = |placement: &Placement| placement.epoch >= seen;
     let known = parts.registry.room(room).await.ok().flatten();
-    match known.filter(|placement| placement.epoch >= above) {
+    match known.filter(is_current) {
         Some(placement) => Some(placement),
-        None => parts.database.placement(room).await.ok().flatten(),
+        None => parts.database.placement(room).await.ok().flatten().filter(is_current),
     }
 }

@@ -63,6 +63,9 @@ struct Session {
     uploads: Uploads,
     lease: Lease,
     clock: OwnerClock,
+    /// The highest epoch of the room that was heard of. What comes under a lower one is the voice
+    /// of an owner who was replaced and doesn't know it.
+    seen: Epoch,
 }
 
 /// Runs a recording to its end.
@@ -111,7 +114,8 @@ impl Session {
         for track in earlier.finished {
             uploads.add(track);
         }
-        Ok(Self { shared, job, recording, writer, uploads, lease, clock })
+        let seen = Epoch(0);
+        Ok(Self { shared, job, recording, writer, uploads, lease, clock, seen })
     }
 
     async fn run(mut self) {
@@ -136,19 +140,18 @@ impl Session {
     /// Opens one link after another until it is over.
     async fn listen(&mut self) -> Over {
         let mut absent_since = now();
-        let mut above = Epoch(0);
         loop {
             if let Some(over) = self.over() {
                 return over;
             }
             if let Some((node, epoch)) =
-                rooms::find(&self.shared.parts, &self.job.room, above).await
+                rooms::find(&self.shared.parts, &self.job.room, self.seen).await
                 && let Some(frames) = self.open_link(node, epoch).await
             {
                 let opened = now();
                 match self.hear(frames).await {
                     Left::Over(over) => return over,
-                    Left::Stale(current) => above = current,
+                    Left::Stale(current) => self.seen = self.seen.max(current),
                     Left::Cut => {
                         self.shared.metrics.links_lost.inc();
                         self.recording.handle_link_lost();
@@ -189,6 +192,10 @@ impl Session {
     async fn hear(&mut self, mut frames: mpsc::Receiver<LinkFrame>) -> Left {
         match timeout(LINK_ANSWER_MAX, frames.recv()).await {
             Ok(Some(LinkFrame::Closed(why))) => return left(why),
+            Ok(Some(LinkFrame::Opened { epoch, .. })) if epoch < self.seen => {
+                info!(%epoch, seen = %self.seen, "an earlier life of the room was refused");
+                return Left::Cut;
+            }
             Ok(Some(first)) => self.take(first),
             Ok(None) | Err(_) => return Left::Cut,
         }
@@ -231,8 +238,9 @@ impl Session {
         if let Some(at) = time_of(&frame) {
             self.clock.heard(at, now());
         }
-        if let LinkFrame::Opened { at, .. } = &frame {
+        if let LinkFrame::Opened { at, epoch, .. } = &frame {
             self.job.started.get_or_init(|| *at);
+            self.seen = self.seen.max(*epoch);
         }
         self.recording.handle_frame(frame);
         // Everything but a long silence fits, and that is taken up at the next tick.

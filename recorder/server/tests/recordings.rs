@@ -2,6 +2,8 @@
 
 #![expect(clippy::expect_used, clippy::panic, reason = "helpers of tests may fail the test")]
 
+#[path = "recordings/epochs.rs"]
+mod epochs;
 #[path = "recordings/faults.rs"]
 mod faults;
 #[path = "recordings/lives.rs"]

@@ -116,3 +116,19 @@ async fn a_full_spool_is_told_of_and_a_track_goes_on_once_others_made_room() {
     assert_eq!((gap.start_ms + gap.duration_ms, gap.reason.as_str()), (10_000, "spool"));
     assert!(gap.start_ms >= 3_000, "{gap:?}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_recording_that_nobody_hinted_at_is_found_by_looking() {
+    let mut world = World::new().await;
+    let _life = world.start(1);
+    // It has found nothing so far, and waits.
+    let is_announced = async || (!world.registry.nodes().await.unwrap().is_empty()).then_some(());
+    world.until("a recorder", is_announced).await;
+    let id = world.ask_silently("silent").await;
+    let room = world.hears().await;
+    room.publishes(1).await;
+    room.speaks(1, murmur(0..100)).await;
+    world.spools(90 * 65).await;
+    world.stop(id).await;
+    world.reaches(id, RecordingStatus::Available).await;
+}

@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, net::SocketAddr, ops::Range};
 use proto::{
     control::{Command, Event, Operation, Reply, RequestId, Resume, RoomAction, What},
     ids::{Epoch, SessionId},
-    link::{LinkFrame, LinkPurpose, LinkRequest},
+    link::{LinkClosed, LinkFrame, LinkPurpose, LinkRequest},
     livekit::{SignalRequest, signal_request, signal_response::Message},
 };
 use proto_cluster::{Token, client};
@@ -51,8 +51,12 @@ impl Port {
     }
 
     async fn open_link(&self) -> mpsc::Receiver<LinkFrame> {
+        self.open_link_under(Epoch(1)).await
+    }
+
+    async fn open_link_under(&self, epoch: Epoch) -> mpsc::Receiver<LinkFrame> {
         let purpose = LinkPurpose::Recording;
-        let request = LinkRequest { room: ROOM.parse().unwrap(), epoch: Epoch(1), purpose };
+        let request = LinkRequest { room: ROOM.parse().unwrap(), epoch, purpose };
         client::open_link(&self.address.to_string(), &token(), request).await.unwrap()
     }
 }
@@ -121,6 +125,12 @@ async fn a_stale_epoch_is_refused_to_the_one_who_came_with_it() {
     let (request, operation) = (RequestId(7), Box::new(Operation::Delete));
     other.act_under(Epoch(4), RoomAction::Admin { request, operation }).await;
     assert_eq!(answer(&mut other).await, stale(None, Some(request)));
+
+    // A recorder's, too.
+    let stale = LinkFrame::Closed(LinkClosed::StaleEpoch { current: Epoch(5) });
+    assert_eq!(next(&mut port.open_link_under(Epoch(4)).await).await, stale);
+    let opened = next(&mut port.open_link_under(Epoch(5)).await).await;
+    assert!(matches!(opened, LinkFrame::Opened { epoch: Epoch(5), .. }), "{opened:?}");
 }
 
 #[tokio::test]
