@@ -2,8 +2,11 @@
 
 use std::time::Duration;
 
-use proto::pool::{NodeRecord, NodeState};
-use service::{clock, health::Health};
+use proto::pool::{NodeRecord, NodeState, Role};
+use service::{
+    clock,
+    health::{Health, Reason},
+};
 use sfu_server::Snapshot;
 use storage_registry::Registry;
 use tokio::{
@@ -42,9 +45,12 @@ pub(crate) async fn run(
             true => health.is_ready(),
             false => stuck.is_empty(),
         };
-        record.reasons = [stuck, health.reasons()].concat();
         // Whoever reads it has it from the registry.
-        record.reasons.retain(|reason| !reason.starts_with(REGISTRY));
+        let reasons = health.reasons().into_iter().filter(|reason| reason.part != REGISTRY);
+        let reasons: Vec<Reason> = reasons.collect();
+        let is_spool_full = reasons.iter().any(|reason| reason.part == recorder_server::SPOOL);
+        record.unready_roles = if is_spool_full { vec![Role::Recorder] } else { Vec::new() };
+        record.reasons = [stuck, reasons.iter().map(Reason::to_string).collect()].concat();
         record.state = if is_ready { NodeState::Ready } else { NodeState::Unready };
         record.rooms = shards.iter().map(|shard| shard.borrow().core.rooms).sum();
         record.participants = shards.iter().map(|shard| shard.borrow().core.participants).sum();
@@ -92,4 +98,69 @@ impl Load {
 fn processor_time() -> Duration {
     let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
     Duration::try_from(time).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use proto::pool::{BootId, Owner};
+
+    use super::*;
+
+    fn record() -> NodeRecord {
+        let owner = Owner { node: "all-in-one".parse().unwrap(), boot: BootId::from_random(1) };
+        NodeRecord {
+            owner,
+            roles: vec![Role::Signaling, Role::Sfu, Role::Recorder],
+            region: String::new(),
+            version: String::new(),
+            state: NodeState::Unready,
+            unready_roles: Vec::new(),
+            cluster: String::new(),
+            rooms: 0,
+            participants: 0,
+            load: 0.0,
+            reasons: Vec::new(),
+        }
+    }
+
+    /// What the pool hears of a process, once.
+    async fn heard(health: &Health) -> NodeRecord {
+        let registry = Registry::in_process();
+        let announcing = run(registry.clone(), record(), health.clone(), Vec::new());
+        let heard = async {
+            loop {
+                if let [node] = registry.nodes().await.unwrap().as_slice() {
+                    return node.clone();
+                }
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::select! {
+            () = announcing => unreachable!("it runs until it is dropped"),
+            node = heard => node,
+        }
+    }
+
+    #[tokio::test]
+    async fn the_registry_is_told_everything_but_what_is_wrong_with_itself() {
+        let health = Health::new();
+        health.started();
+        health.degraded(REGISTRY, "can't be reached");
+        health.degraded("registry of notes", "is slow");
+        assert_eq!(heard(&health).await.reasons, ["registry of notes: is slow"]);
+    }
+
+    #[tokio::test]
+    async fn a_full_spool_takes_no_recording_and_keeps_no_room_away() {
+        let health = Health::new();
+        health.started();
+        health.degraded(recorder_server::SPOOL, "it is full");
+        let node = heard(&health).await;
+        assert_eq!(node.reasons, ["spool: it is full"]);
+        assert!(node.takes(Role::Sfu) && node.takes(Role::Signaling));
+        assert!(!node.takes(Role::Recorder));
+
+        health.ready(recorder_server::SPOOL);
+        assert!(heard(&health).await.takes(Role::Recorder));
+    }
 }

@@ -164,8 +164,8 @@ impl Process {
             let (registry, health) = (registry.clone(), health.clone());
             let stores = recorder::Stores { database, objects, registry, health };
             let spool = (data_dir, config.recorder.spool_mib);
-            let (owner, stop) = (owner.clone(), shutdown.clone());
-            started.recorder = Some(recorder::start(owner, spool, stores, door, numbers, stop)?);
+            let (who, stop) = ((owner.clone(), roles.company()), shutdown.clone());
+            started.recorder = Some(recorder::start(who, spool, stores, door, numbers, stop)?);
         }
         if roles.signaling {
             let keys = Keys::new(&config.keys);
@@ -190,6 +190,7 @@ impl Process {
             region: self.config.node.region.clone(),
             version: VERSION.to_owned(),
             state: NodeState::Unready,
+            unready_roles: Vec::new(),
             cluster,
             rooms: 0,
             participants: 0,

@@ -1,6 +1,7 @@
 //! What a process does, and which keys that takes.
 
 use proto::pool::Role;
+use recorder_server::Company;
 
 use crate::{cli, config::Config};
 
@@ -57,6 +58,11 @@ impl Roles {
     /// Says whether anything of it keeps sound or reads it.
     pub(crate) fn needs_stores(self) -> bool {
         self.signaling || self.recorder
+    }
+
+    /// Whether a recorder is all that it is.
+    pub(crate) fn company(self) -> Company {
+        if self.signaling || self.sfu { Company::Others } else { Company::Alone }
     }
 
     /// Refuses a process of a pool whose parts are missing, naming the keys.

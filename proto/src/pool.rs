@@ -96,6 +96,9 @@ pub struct NodeRecord {
     pub region: String,
     pub version: String,
     pub state: NodeState,
+    /// What it can't do more of now, while it does the rest. Nodes of earlier versions say nothing.
+    #[serde(default)]
+    pub unready_roles: Vec<Role>,
     /// Where its cluster port is reached, as `host:port`. Empty in one process.
     pub cluster: String,
     pub rooms: u64,
@@ -105,4 +108,12 @@ pub struct NodeRecord {
     /// What is wrong with it, as its `/readyz` says. Nodes of earlier versions say nothing.
     #[serde(default)]
     pub reasons: Vec<String>,
+}
+
+impl NodeRecord {
+    /// Whether it takes new work of this kind.
+    pub fn takes(&self, role: Role) -> bool {
+        let is_able = self.roles.contains(&role) && !self.unready_roles.contains(&role);
+        self.state == NodeState::Ready && is_able
+    }
 }

@@ -24,6 +24,13 @@ struct Trouble {
     reason: Cow<'static, str>,
 }
 
+/// What is wrong with a part, for whoever asks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reason {
+    pub part: &'static str,
+    text: Cow<'static, str>,
+}
+
 /// What somebody who brings new work notices of a trouble.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Weight {
@@ -107,14 +114,27 @@ impl Health {
         report.started && !report.troubles.values().any(blocks)
     }
 
-    /// What is wrong, as `part: reason`, whether it keeps the process from taking new work or not;
-    /// empty when nothing is.
-    pub fn reasons(&self) -> Vec<String> {
+    /// What is wrong, part by part, whether it keeps the process from taking new work or not; empty
+    /// when nothing is.
+    pub fn reasons(&self) -> Vec<Reason> {
         let report = self.0.borrow();
-        let starting = (!report.started).then(|| "process: still starting".to_owned());
+        let starting = (!report.started)
+            .then_some(Reason { part: "process", text: Cow::Borrowed("still starting") });
         let troubles = report.troubles.iter();
-        let troubles = troubles.map(|(part, trouble)| format!("{part}: {}", trouble.reason));
+        let troubles =
+            troubles.map(|(part, trouble)| Reason { part, text: trouble.reason.clone() });
         starting.into_iter().chain(troubles).collect()
+    }
+
+    /// The same as it is shown: `part: reason`.
+    pub fn said(&self) -> Vec<String> {
+        self.reasons().iter().map(Reason::to_string).collect()
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.part, self.text)
     }
 }
 
@@ -142,12 +162,12 @@ mod tests {
     #[test]
     fn readiness_names_every_part_that_is_in_the_way() {
         let health = Health::new();
-        assert_eq!(health.reasons(), ["process: still starting"]);
+        assert_eq!(health.said(), ["process: still starting"]);
 
         health.started();
         health.unready("sfu", "no shard answers");
         health.clone().unready("database", "disk is full");
-        assert_eq!(health.reasons(), ["database: disk is full", "sfu: no shard answers"]);
+        assert_eq!(health.said(), ["database: disk is full", "sfu: no shard answers"]);
 
         health.ready("sfu");
         health.ready("database");
@@ -161,7 +181,7 @@ mod tests {
         assert!(!health.is_ready(), "it has not started");
 
         health.started();
-        assert_eq!(health.reasons(), ["registry: Redis can't be reached"]);
+        assert_eq!(health.said(), ["registry: Redis can't be reached"]);
         assert!(health.is_ready());
 
         health.unready("database", "disk is full");

@@ -40,7 +40,7 @@ async fn healthz(State(health): State<Health>) -> Response {
 }
 
 async fn readyz(State(health): State<Health>) -> Response {
-    let (ready, reasons) = (health.is_ready(), health.reasons());
+    let (ready, reasons) = (health.is_ready(), health.said());
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (status, Json(json!({ "ready": ready, "reasons": reasons }))).into_response()
 }

@@ -39,8 +39,9 @@ use storage_objects::Objects;
 use storage_registry::Registry;
 use tokio::{sync::mpsc, task::JoinHandle};
 
-pub use config::Config;
+pub use config::{Company, Config};
 use metrics::Metrics;
+pub use room::SPOOL;
 use spool::Usage;
 
 /// Asks for a room's voice at the node that owns it. Dropping the receiver of `frames` closes the

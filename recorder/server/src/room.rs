@@ -6,9 +6,12 @@ use tokio::{task::spawn_blocking, time::sleep};
 use tracing::{info, warn};
 
 use crate::{
-    Shared,
+    Company, Shared,
     limits::{SPOOL_LOOK_INTERVAL, SPOOL_PROBE_BYTES},
 };
+
+/// What `/readyz` calls the spool.
+pub const SPOOL: &str = "spool";
 
 /// Beneath the spool: what is written to learn whether something can be.
 const PROBE: &str = ".probe";
@@ -28,9 +31,12 @@ pub(crate) async fn watch(shared: Shared) {
         if is_full {
             let reason = "it is full, and what is said in recordings is lost: make room on its \
                  disk, or raise recorder.spool_mib";
-            shared.parts.health.unready("spool", reason);
+            match shared.config.company {
+                Company::Alone => shared.parts.health.unready(SPOOL, reason),
+                Company::Others => shared.parts.health.degraded(SPOOL, reason),
+            }
         } else {
-            shared.parts.health.ready("spool");
+            shared.parts.health.ready(SPOOL);
         }
         match (was_full, is_full) {
             (false, true) => warn!("the spool is full: what is said is lost"),

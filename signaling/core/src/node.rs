@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use proto::pool::{NodeRecord, NodeState, Role};
+use proto::pool::{NodeRecord, Role};
 
 use crate::limits::{JOIN_HALF_LIFE, JOIN_LOAD_MIN, LOAD_NOISE};
 
@@ -52,7 +52,7 @@ impl Node {
         match &self.record {
             // Linked and not announced yet: it just started.
             None => true,
-            Some(record) => record.state == NodeState::Ready && record.roles.contains(&Role::Sfu),
+            Some(record) => record.takes(Role::Sfu),
         }
     }
 

@@ -7,7 +7,7 @@ use std::{
 
 use proto::{
     ids::Epoch,
-    pool::{NodeRecord, NodeState, Owner, Placement, Role},
+    pool::{NodeRecord, Owner, Placement, Role},
 };
 
 use crate::{
@@ -168,9 +168,7 @@ impl Pool {
     pub fn lacks(&self, role: Role, now: Instant) -> bool {
         let Registry::Answers { since } = self.registry else { return false };
         let does = |node: &Node| {
-            let record = node.record.as_ref();
-            let does = |it: &NodeRecord| it.state == NodeState::Ready && it.roles.contains(&role);
-            node.is_listed() && record.is_some_and(does)
+            node.is_listed() && node.record.as_ref().is_some_and(|record| record.takes(role))
         };
         now >= since + STRANGER_ABSENCE && !self.nodes.values().any(does)
     }

@@ -38,7 +38,7 @@ async fn pool(State(app): State<Arc<App>>, headers: HeaderMap) -> Result<Json<Va
     }
     let records = app.owners.hub.records().await.map_err(|_| Problem::busy())?;
     let nodes: Vec<Value> = records.iter().map(view).collect();
-    let reasons = app.owners.health.reasons();
+    let reasons = app.owners.health.said();
     let is_up = app.owners.registry.is_up();
     Ok(Json(json!({ "nodes": nodes, "reasons": reasons, "registryUp": is_up })))
 }
@@ -50,6 +50,7 @@ fn view(record: &NodeRecord) -> Value {
         "roles": record.roles,
         "region": record.region,
         "state": record.state,
+        "unreadyRoles": record.unready_roles,
         "version": record.version,
         "rooms": record.rooms,
         "participants": record.participants,

@@ -15,10 +15,7 @@ use axum::{
     http::{HeaderMap, HeaderValue, Method, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use proto::{
-    ids::RoomName,
-    pool::{NodeState, Role},
-};
+use proto::{ids::RoomName, pool::Role};
 use serde::Deserialize;
 use serde_json::json;
 use service::{clock, random};
@@ -145,7 +142,7 @@ async fn check_recorders(app: &App) -> Result<(), Problem> {
     loop {
         let nodes = app.owners.hub.records().await.map_err(|_| Problem::busy())?;
         let mut recorders = nodes.iter().filter(|node| node.roles.contains(&Role::Recorder));
-        if recorders.clone().any(|node| node.state == NodeState::Ready) {
+        if recorders.clone().any(|node| node.takes(Role::Recorder)) {
             return Ok(());
         }
         if timeout_at(deadline.into(), news.changed()).await.is_err() {

@@ -3,6 +3,7 @@
 use std::fs;
 
 use proto::link::{LinkFrame, LinkTrackId};
+use recorder_server::Company;
 use storage_database::RecordingStatus;
 
 use crate::world::{World, at_ms, murmur, sid};
@@ -96,7 +97,8 @@ async fn a_full_spool_is_told_of_and_a_track_goes_on_once_others_made_room() {
     assert!((3_000..8_000).contains(&tracks[0].duration_ms), "{tracks:?}");
     let is_told =
         |reasons: Vec<String>| reasons.iter().any(|one| one.contains("spool: it is full"));
-    world.until("its reason", async || is_told(world.health.reasons()).then_some(())).await;
+    world.until("its reason", async || is_told(world.health.said()).then_some(())).await;
+    assert!(!world.health.is_ready(), "it does nothing else");
 
     world.stop(large).await;
     world.reaches(large, RecordingStatus::Available).await;
@@ -115,6 +117,20 @@ async fn a_full_spool_is_told_of_and_a_track_goes_on_once_others_made_room() {
     let [gap] = track.gaps.as_slice() else { panic!("one gap: {:?}", track.gaps) };
     assert_eq!((gap.start_ms + gap.duration_ms, gap.reason.as_str()), (10_000, "spool"));
     assert!(gap.start_ms >= 3_000, "{gap:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_spool_keeps_nothing_but_recordings_away_from_a_process_with_other_roles() {
+    let mut world = World::new().await;
+    (world.spool_bytes_max, world.company) = (10_000, Company::Others);
+    let _life = world.start(1);
+    world.ask("full").await;
+    let room = world.hears().await;
+    room.publishes(1).await;
+    room.speaks(1, murmur(0..600)).await;
+    let is_told = || world.health.said().iter().any(|one| one.contains("spool: it is full"));
+    world.until("the reason", async || is_told().then_some(())).await;
+    assert!(world.health.is_ready());
 }
 
 #[tokio::test(flavor = "multi_thread")]

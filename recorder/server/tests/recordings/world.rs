@@ -16,7 +16,7 @@ use proto::{
     livekit::TrackSource,
     pool::{BootId, NodeRecord, NodeState, Owner, Placement, Role},
 };
-use recorder_server::{Config, OpenLink, Parts, Recorder};
+use recorder_server::{Company, Config, OpenLink, Parts, Recorder};
 use service::{
     clock::{now, unix_time},
     health::Health,
@@ -48,6 +48,7 @@ pub(crate) struct World {
     pub(crate) links: mpsc::Receiver<OpenLink>,
     asking: mpsc::Sender<OpenLink>,
     pub(crate) spool_bytes_max: u64,
+    pub(crate) company: Company,
     pub(crate) health: Health,
     /// Where the recorder's log goes.
     pub(crate) log: Dispatch,
@@ -72,8 +73,19 @@ impl World {
         let (asking, links) = mpsc::channel(8);
         let (health, spool_bytes_max) = (Health::new(), 1 << 30);
         health.started();
-        let log = Dispatch::none();
-        Self { folder, database, objects, registry, links, asking, spool_bytes_max, health, log }
+        let (company, log) = (Company::Alone, Dispatch::none());
+        Self {
+            folder,
+            database,
+            objects,
+            registry,
+            links,
+            asking,
+            spool_bytes_max,
+            company,
+            health,
+            log,
+        }
     }
 
     pub(crate) fn spool(&self) -> PathBuf {
@@ -113,7 +125,8 @@ impl World {
         let owner =
             Owner { node: node_id.parse().expect("a name"), boot: BootId::from_random(boot) };
         let announce = Some(node(&owner, Role::Recorder));
-        let config = Config { owner, announce, spool, spool_bytes_max: self.spool_bytes_max };
+        let (spool_bytes_max, company) = (self.spool_bytes_max, self.company);
+        let config = Config { owner, announce, spool, spool_bytes_max, company };
         let parts = Parts {
             database: self.database.clone(),
             objects: self.objects.clone(),
@@ -361,6 +374,7 @@ fn node(owner: &Owner, role: Role) -> NodeRecord {
         region: String::new(),
         version: "0".to_owned(),
         state: NodeState::Ready,
+        unready_roles: Vec::new(),
         cluster: String::new(),
         rooms: 0,
         participants: 0,

@@ -28,6 +28,7 @@ pub(crate) fn record(owner: &Owner) -> NodeRecord {
         region: String::new(),
         version: String::new(),
         state: NodeState::Ready,
+        unready_roles: Vec::new(),
         cluster: format!("{}:7879", owner.node),
         rooms: 0,
         participants: 0,

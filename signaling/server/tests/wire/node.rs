@@ -192,6 +192,7 @@ pub(crate) fn record_of(owner: &Owner, cluster: &str) -> NodeRecord {
         region: String::new(),
         version: "0.0.0".to_owned(),
         state: NodeState::Ready,
+        unready_roles: Vec::new(),
         cluster: cluster.to_owned(),
         rooms: 0,
         participants: 0,

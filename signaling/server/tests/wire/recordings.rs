@@ -264,8 +264,13 @@ async fn a_recorder_without_room_is_no_recorder_and_the_answer_says_where_to_loo
     let (_client, _) = node.join("demo", "ada").await;
     let mut record = record_of(&life_of("recorder-1"), "");
     (record.roles, record.state) = (vec![Role::Recorder], NodeState::Unready);
-    node.registry.announce(&record, crate::node::PATIENCE).await.unwrap();
-    let answer = call(&node, "POST", ROOM, &recorder_of("demo"), &[]).await;
-    assert_eq!((answer.status, answer.header("retry-after")), (503, "1"));
-    assert!(answer.text().contains("/readyz"), "{}", answer.text());
+    let mut all_in_one = record_of(&life_of("all-in-one"), "");
+    (all_in_one.roles, all_in_one.unready_roles) =
+        (vec![Role::Signaling, Role::Recorder], vec![Role::Recorder]);
+    for record in [&record, &all_in_one] {
+        node.registry.announce(record, crate::node::PATIENCE).await.unwrap();
+        let answer = call(&node, "POST", ROOM, &recorder_of("demo"), &[]).await;
+        assert_eq!((answer.status, answer.header("retry-after")), (503, "1"));
+        assert!(answer.text().contains("/readyz"), "{}", answer.text());
+    }
 }

@@ -243,6 +243,10 @@ async fn without_a_database_the_call_ends_and_its_caller_is_told_to_try_again() 
     }
     let ann = ask(node.address, "GET", NOTES, &room_token("demo", "ann")).await;
     assert_eq!((ann.status, ann.header("retry-after")), (503, "1"), "nobody knows");
+    // This needs the database for nothing else.
+    let echo = ask(node.address, "POST", "/v1/rooms/demo/echo", &room_token("demo", "bob")).await;
+    assert_eq!(echo.status, 503);
+    assert!(node.sfu.commands.try_recv().is_err(), "it was let in");
     node.stop().await;
 }
 

@@ -25,6 +25,7 @@ fn node() -> NodeRecord {
         region: String::new(),
         version: "0.1.0".to_owned(),
         state: NodeState::Ready,
+        unready_roles: Vec::new(),
         cluster: String::new(),
         rooms: 0,
         participants: 0,

@@ -2,6 +2,7 @@
 //! there is room, with a hole that is listed.
 
 use e2e::{
+    caller::{Caller, Microphone},
     cluster::{Cluster, Shape},
     kind::Kind,
     recording::{self, Heard},
@@ -18,6 +19,15 @@ use crate::{
 const SOME_SOUND: u64 = 12_000;
 
 const ONE_OF_EACH: Shape = Shape { signaling: 1, sfu: 1, recorders: 1 };
+
+fn operator_page(cluster: &Cluster) -> Caller {
+    let address = cluster.signaling[0].address();
+    let page = Caller::open_page(address, "admin", Microphone::None);
+    let token = cluster.token("", "operator").grant("roomAdmin", json!(true));
+    page.fill("#token", &token.grant("roomList", json!(true)).sign());
+    page.press("#token-form button");
+    page
+}
 
 #[test]
 fn a_full_spool_is_told_of_and_recorded_into_again_once_it_has_room() {
@@ -39,10 +49,14 @@ fn a_full_spool_is_told_of_and_recorded_into_again_once_it_has_room() {
     let other = cluster.api("POST", "/v1/rooms/talk/recordings", "talk", &Value::Null);
     assert_eq!(other.status, 503, "{}", other.body);
     assert!(other.body.contains("readyz") && other.header("Retry-After").is_some());
+    let page = operator_page(&cluster);
+    page.wait_for_words("#findings", "spool: it is full");
+    page.wait_for_words("#findings", "is full: what is said is lost");
 
     std::fs::remove_file(ballast).expect("it was there");
     recorder.expect_readiness(true, "");
     record::expect_that(&cluster, "room", &id, |recording| recording["failure"].is_null());
+    page.wait_for("#findings [data-kind=good]");
     record::wait_for_growth(recorder, SOME_SOUND);
     record::stop(&cluster, "room", &id);
     let done = record::expect(&cluster, "room", &id, "available");
