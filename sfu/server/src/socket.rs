@@ -9,6 +9,9 @@ use std::{
     os::fd::{AsFd, BorrowedFd},
 };
 
+use rustix::net::sockopt::{
+    Ipv4PathMtuDiscovery, Ipv6PathMtuDiscovery, set_ip_mtu_discover, set_ipv6_mtu_discover,
+};
 use socket2::{Domain, Protocol, SockRef, Socket as RawSocket, Type};
 
 use batch::SendBatch;
@@ -59,6 +62,7 @@ impl Socket {
         _ = socket.set_recv_buffer_size(SOCKET_BUFFER_BYTES);
         _ = socket.set_send_buffer_size(SOCKET_BUFFER_BYTES);
         _ = batch::stamp_arrivals(udp.as_fd());
+        _ = dont_fragment(&udp);
         Self { udp, outgoing: SendBatch::new() }
     }
 
@@ -91,8 +95,35 @@ impl Socket {
     }
 }
 
+/// Sends whole datagrams or none, whatever ICMP says of a path. See docs/decisions/0025.
+fn dont_fragment(udp: &UdpSocket) -> io::Result<()> {
+    match udp.local_addr()? {
+        SocketAddr::V4(_) => set_ip_mtu_discover(udp, Ipv4PathMtuDiscovery::PROBE)?,
+        SocketAddr::V6(_) => set_ipv6_mtu_discover(udp, Ipv6PathMtuDiscovery::PROBE)?,
+    }
+    Ok(())
+}
+
 impl AsFd for Socket {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.udp.as_fd()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{Ipv4Addr, Ipv6Addr};
+
+    use rustix::net::sockopt::{ip_mtu_discover, ipv6_mtu_discover};
+
+    use super::*;
+
+    #[test]
+    fn datagrams_ask_not_to_be_cut_whatever_icmp_says() {
+        let socket = |ip| Socket::new(Socket::bind(ip, 0).unwrap());
+        let v4 = socket(Ipv4Addr::LOCALHOST.into());
+        assert_eq!(ip_mtu_discover(v4.as_fd()).unwrap(), Ipv4PathMtuDiscovery::PROBE);
+        let v6 = socket(Ipv6Addr::LOCALHOST.into());
+        assert_eq!(ipv6_mtu_discover(v6.as_fd()).unwrap(), Ipv6PathMtuDiscovery::PROBE);
     }
 }
