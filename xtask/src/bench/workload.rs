@@ -20,6 +20,7 @@ pub(super) struct Workload {
     sampled: Option<u32>,
     /// Of the driver.
     threads: u32,
+    window_seconds: u32,
 }
 
 /// Who joins first.
@@ -37,8 +38,18 @@ const THREADS: u32 = 8;
 impl Workload {
     pub(super) const fn new(rooms: u32, talkers: u32, listeners: u32) -> Self {
         let order = Order::TalkersFirst;
-        let (sampled, threads) = (None, THREADS);
-        Self { rooms, talkers, listeners, joins_per_second: 20, order, sampled, threads }
+        let (sampled, threads, window_seconds) = (None, THREADS, 8);
+        let joins_per_second = 20;
+        Self {
+            rooms,
+            talkers,
+            listeners,
+            joins_per_second,
+            order,
+            sampled,
+            threads,
+            window_seconds,
+        }
     }
 
     /// The first rooms talk while the others fill.
@@ -60,6 +71,11 @@ impl Workload {
         Self { threads, ..self }
     }
 
+    /// Windows of another length.
+    pub(super) const fn in_windows_of(self, window_seconds: u32) -> Self {
+        Self { window_seconds, ..self }
+    }
+
     /// How long its callers take to join, at their pace.
     pub(super) fn tenths_of_joining(&self) -> u32 {
         self.rooms * (self.talkers + self.listeners) * 10 / self.joins_per_second
@@ -71,6 +87,10 @@ impl Workload {
 
     pub(super) fn talkers(&self) -> u32 {
         self.talkers
+    }
+
+    pub(super) fn window_seconds(&self) -> u32 {
+        self.window_seconds
     }
 
     pub(super) fn joins_per_second(&self) -> u32 {
@@ -92,7 +112,7 @@ impl Workload {
             ("--threads", self.threads),
             ("--pid", pid),
             ("--windows", 3),
-            ("--window", 8),
+            ("--window", self.window_seconds),
         ];
         let numbers =
             numbers.iter().flat_map(|(flag, number)| [(*flag).to_owned(), number.to_string()]);
