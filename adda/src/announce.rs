@@ -108,19 +108,7 @@ mod tests {
 
     fn record() -> NodeRecord {
         let owner = Owner { node: "all-in-one".parse().unwrap(), boot: BootId::from_random(1) };
-        NodeRecord {
-            owner,
-            roles: vec![Role::Signaling, Role::Sfu, Role::Recorder],
-            region: String::new(),
-            version: String::new(),
-            state: NodeState::Unready,
-            unready_roles: Vec::new(),
-            cluster: String::new(),
-            rooms: 0,
-            participants: 0,
-            load: 0.0,
-            reasons: Vec::new(),
-        }
+        NodeRecord::starting(owner, vec![Role::Signaling, Role::Sfu, Role::Recorder])
     }
 
     /// What the pool hears of a process, once.

@@ -9,7 +9,7 @@ use std::{
 use anyhow::Context as _;
 use proto::{
     control::Command,
-    pool::{BootId, NodeRecord, NodeState, Owner},
+    pool::{BootId, NodeRecord, Owner},
 };
 use proto_cluster::Token;
 use recorder_server::Recorder;
@@ -185,17 +185,10 @@ impl Process {
             Purpose::Serve | Purpose::Dev => String::new(),
         };
         let record = NodeRecord {
-            owner: self.owner.clone(),
-            roles: self.roles.list(),
             region: self.config.node.region.clone(),
             version: VERSION.to_owned(),
-            state: NodeState::Unready,
-            unready_roles: Vec::new(),
             cluster,
-            rooms: 0,
-            participants: 0,
-            load: 0.0,
-            reasons: Vec::new(),
+            ..NodeRecord::starting(self.owner.clone(), self.roles.list())
         };
         let shards = started.sfu.as_ref().map(|sfu| sfu.snapshots.clone()).unwrap_or_default();
         sfu_server::watch(health, &shards);

@@ -111,6 +111,23 @@ pub struct NodeRecord {
 }
 
 impl NodeRecord {
+    /// A node that has just started: not ready, and nothing on it.
+    pub fn starting(owner: Owner, roles: Vec<Role>) -> Self {
+        Self {
+            owner,
+            roles,
+            region: String::new(),
+            version: String::new(),
+            state: NodeState::Unready,
+            unready_roles: Vec::new(),
+            cluster: String::new(),
+            rooms: 0,
+            participants: 0,
+            load: 0.0,
+            reasons: Vec::new(),
+        }
+    }
+
     /// Whether it takes new work of this kind.
     pub fn takes(&self, role: Role) -> bool {
         let is_able = self.roles.contains(&role) && !self.unready_roles.contains(&role);

@@ -368,19 +368,8 @@ fn sfu() -> Owner {
 }
 
 fn node(owner: &Owner, role: Role) -> NodeRecord {
-    NodeRecord {
-        owner: owner.clone(),
-        roles: vec![role],
-        region: String::new(),
-        version: "0".to_owned(),
-        state: NodeState::Ready,
-        unready_roles: Vec::new(),
-        cluster: String::new(),
-        rooms: 0,
-        participants: 0,
-        load: 0.0,
-        reasons: Vec::new(),
-    }
+    let state = NodeState::Ready;
+    NodeRecord { state, ..NodeRecord::starting(owner.clone(), vec![role]) }
 }
 
 fn micros(time: Duration) -> u64 {

@@ -23,17 +23,9 @@ pub(crate) fn owner(node: &str, boot: u64) -> Owner {
 
 pub(crate) fn record(owner: &Owner) -> NodeRecord {
     NodeRecord {
-        owner: owner.clone(),
-        roles: vec![Role::Sfu],
-        region: String::new(),
-        version: String::new(),
         state: NodeState::Ready,
-        unready_roles: Vec::new(),
         cluster: format!("{}:7879", owner.node),
-        rooms: 0,
-        participants: 0,
-        load: 0.0,
-        reasons: Vec::new(),
+        ..NodeRecord::starting(owner.clone(), vec![Role::Sfu])
     }
 }
 

@@ -187,17 +187,10 @@ pub(crate) fn life_of(node: &str) -> Owner {
 /// What an SFU node announces whose cluster port is at `cluster`.
 pub(crate) fn record_of(owner: &Owner, cluster: &str) -> NodeRecord {
     NodeRecord {
-        owner: owner.clone(),
-        roles: vec![Role::Sfu],
-        region: String::new(),
         version: "0.0.0".to_owned(),
         state: NodeState::Ready,
-        unready_roles: Vec::new(),
         cluster: cluster.to_owned(),
-        rooms: 0,
-        participants: 0,
-        load: 0.0,
-        reasons: Vec::new(),
+        ..NodeRecord::starting(owner.clone(), vec![Role::Sfu])
     }
 }
 

@@ -16,7 +16,7 @@ fn node(name: &str, boot: u64) -> NodeRecord {
         region: "bd-1".to_owned(),
         version: "0.1.0".to_owned(),
         state: NodeState::Ready,
-        unready_roles: Vec::new(),
+        unready_roles: vec![Role::Signaling],
         cluster: "10.0.0.1:7879".to_owned(),
         rooms: 3,
         participants: 7,

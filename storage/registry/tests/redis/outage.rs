@@ -5,7 +5,7 @@ use std::time::Duration;
 use parts::Redis;
 use proto::{
     ids::Epoch,
-    pool::{BootId, NodeRecord, NodeState, Owner, Placement, Role},
+    pool::{BootId, NodeRecord, Owner, Placement, Role},
 };
 use service::clock;
 use storage_registry::{Hint, Registry, RegistryError};
@@ -19,19 +19,8 @@ use crate::{
 const TTL: Duration = Duration::from_secs(60);
 
 fn node() -> NodeRecord {
-    NodeRecord {
-        owner: Owner { node: "a".parse().unwrap(), boot: BootId::from_random(1) },
-        roles: vec![Role::Sfu],
-        region: String::new(),
-        version: "0.1.0".to_owned(),
-        state: NodeState::Ready,
-        unready_roles: Vec::new(),
-        cluster: String::new(),
-        rooms: 0,
-        participants: 0,
-        load: 0.0,
-        reasons: Vec::new(),
-    }
+    let owner = Owner { node: "a".parse().unwrap(), boot: BootId::from_random(1) };
+    NodeRecord::starting(owner, vec![Role::Sfu])
 }
 
 fn placement(epoch: u64) -> Placement {
