@@ -5,7 +5,10 @@ use std::time::Duration;
 use proto::{control::ConnectionFailure, data::ChannelSide};
 use sfu_rtc::{Certificate, Event, Refused, Role, Transport};
 
-use crate::network::{CLIENT, Call, End, Link, Setup, ToldFingerprint, credentials, start_of_time};
+use crate::{
+    network::{CLIENT, Call, End, Link, Setup, ToldFingerprint, credentials, start_of_time},
+    raw_client::RawClient,
+};
 
 fn failures(events: &[Event]) -> Vec<ConnectionFailure> {
     let failure = |event: &Event| {
@@ -23,6 +26,30 @@ fn a_caller_connects_in_six_one_way_trips() {
     assert!(call.server_events.contains(&Event::Connected));
     assert!(call.client_events.contains(&Event::Connected));
     assert_eq!(call.server.peer(), Some(call.client_address));
+}
+
+/// Where `use_srtp` (RFC 5764) has the first byte of its profiles, of which there are so many.
+fn srtp_profiles_at(hello: &[u8], count: u8) -> usize {
+    let head = [0, 14, 0, 2 * count + 3, 0, 2 * count];
+    hello.windows(6).position(|bytes| bytes == head).unwrap() + 6
+}
+
+#[test]
+fn aes_gcm_is_chosen_however_late_the_client_names_it() {
+    let (sha1, gcm_128, gcm_256) = (1, 7, 8);
+    for (named, chosen) in [
+        ([sha1, gcm_128, gcm_256], gcm_256),
+        ([sha1, sha1, gcm_128], gcm_128),
+        ([sha1, sha1, sha1], sha1),
+    ] {
+        let mut client = RawClient::verified();
+        let mut hello = client.hello();
+        let at = srtp_profiles_at(&hello, 3);
+        hello[at..at + 6].copy_from_slice(&named.map(u16::to_be_bytes).concat());
+        let answer = client.say(&hello).concat();
+        let at = srtp_profiles_at(&answer, 1);
+        assert_eq!(answer[at..at + 2], chosen.to_be_bytes(), "{named:?}");
+    }
 }
 
 #[test]

@@ -57,6 +57,12 @@ impl RawClient {
         client
     }
 
+    /// Its ClientHello, which nobody has seen yet.
+    pub(crate) fn hello(&mut self) -> Vec<u8> {
+        self.dtls.handle_timeout(self.now).unwrap();
+        self.drain_dtls().concat()
+    }
+
     /// Its DTLS and SCTP are connected.
     pub(crate) fn associated() -> Self {
         let mut client = Self::verified();
