@@ -6,8 +6,9 @@ use std::time::Duration;
 use proto::{
     grants::VideoGrant,
     livekit::{
-        AddTrackRequest, Ping, PublishDataTrackRequest, RequestResponse, TrackType,
-        UpdateLocalAudioTrack, UpdateParticipantMetadata,
+        AddTrackRequest, GetDataBlobRequest, Ping, PublishDataTrackRequest, RequestResponse,
+        StoreDataBlobRequest, TrackType, UnpublishDataTrackRequest, UpdateLocalAudioTrack,
+        UpdateParticipantMetadata,
         request_response::{Reason, Value},
         signal_request::Message as Request,
         signal_response::Message,
@@ -84,7 +85,11 @@ fn what_we_do_not_do_is_refused_by_name() {
     };
     alice.send(&mut world, Request::AddTrack(camera.clone()));
     alice.send(&mut world, Request::PublishDataTrackRequest(PublishDataTrackRequest {}));
+    alice.send(&mut world, Request::UnpublishDataTrackRequest(UnpublishDataTrackRequest {}));
+    alice.send(&mut world, Request::StoreDataBlobRequest(StoreDataBlobRequest {}));
+    alice.send(&mut world, Request::GetDataBlobRequest(GetDataBlobRequest {}));
     let refused = responses(&mut alice);
+    assert_eq!(refused.len(), 5, "{refused:?}");
     assert!(refused.iter().all(|response| response.reason() == Reason::UnsupportedType));
     assert_eq!(refused[0].value, Some(Value::AddTrack(camera)));
     assert!(matches!(refused[1].value, Some(Value::PublishDataTrack(_))));
