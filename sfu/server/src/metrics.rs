@@ -83,6 +83,15 @@ impl Collector for Sfu {
         )?;
         counters(
             &mut encoder,
+            "rtp_bytes",
+            "Bytes of those packets, encrypted as they came (in) and left (out)",
+            &[
+                ("direction", "in", sum(|it| it.io.rtp_bytes_in)),
+                ("direction", "out", sum(|it| it.io.rtp_bytes_out)),
+            ],
+        )?;
+        counters(
+            &mut encoder,
             "media_bytes",
             "UDP payload bytes at the media ports",
             &[
@@ -282,7 +291,7 @@ mod tests {
         let mut delay = DelayHistogram::default();
         delay.record(std::time::Duration::from_micros(60), 4);
         let core = sfu_core::Stats { rooms: 2, packets_forwarded: 40, ..Default::default() };
-        let io = IoStats::default();
+        let io = IoStats { rtp_bytes_in: 70, rtp_bytes_out: 3_500, ..Default::default() };
         let snapshot = Snapshot { at: Clock.now(), core, io, delay };
         let receivers = [(); 2].map(|()| watch::channel(snapshot).1);
 
@@ -294,6 +303,8 @@ mod tests {
         for line in [
             "adda_rooms 4",
             "adda_rtp_packets_total{direction=\"out\"} 80",
+            "adda_rtp_bytes_total{direction=\"in\"} 140",
+            "adda_rtp_bytes_total{direction=\"out\"} 7000",
             "adda_forward_delay_seconds_bucket{le=\"0.00005\"} 0",
             "adda_forward_delay_seconds_bucket{le=\"0.0001\"} 8",
             "adda_forward_delay_seconds_count 8",

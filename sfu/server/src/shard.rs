@@ -445,5 +445,5 @@ fn copy(egress: &mut Egress, peers: &mut Peers, forward: &Forward, payload: &[u8
     let Some(peer) = peers.get(forward.to) else { return };
     let socket = peer.paths.media;
     let Some(copy) = voice::copy_for(peer, forward, payload) else { return };
-    egress.send(socket, copy.to, copy.room, |buffer| copy.write(buffer));
+    egress.send_voice(socket, copy.to, copy.room, |buffer| copy.write(buffer));
 }

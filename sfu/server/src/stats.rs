@@ -40,6 +40,10 @@ pub struct IoStats {
     pub datagrams_out: u64,
     /// Bytes queued to be sent.
     pub bytes_out: u64,
+    /// Bytes of the packets of voice that were believed, as they came.
+    pub rtp_bytes_in: u64,
+    /// Bytes of the copies of voice that were queued, as they leave.
+    pub rtp_bytes_out: u64,
     /// Dropped on the way out: the kernel's buffer was full or the address unreachable.
     pub dropped_send: u64,
     /// Dropped: of no protocol we speak (RFC 7983).

@@ -85,7 +85,7 @@ impl Shard {
             self.io.dropped_unverified += 1;
             return;
         };
-        let id = peer.id;
+        let (id, sealed_len) = (peer.id, bytes.len());
         let Ok(len) = peer.transport.open_rtp(from, bytes) else {
             self.io.dropped_srtp += 1;
             return;
@@ -95,6 +95,7 @@ impl Shard {
             self.io.dropped_malformed += 1;
             return;
         };
+        self.io.rtp_bytes_in += sealed_len as u64;
         self.guarded(Some(id.index), |shard| {
             let Delivery { copies, taps } = shard.core.forward(id, &packet, shard.now);
             shard.egress.begin_copies(arrived);
