@@ -73,32 +73,36 @@ impl Caller {
         let browser =
             if microphone == Microphone::Firefox { Browser::Firefox } else { Browser::Chromium };
         let lost = files.iter().map(|file| (*file, times)).collect();
-        Self::open_in(browser, address, page, microphone, &lost)
+        Self::open_in(browser, &format!("http://{address}/{page}"), microphone, &lost)
+    }
+
+    /// Opens the page at `url`, whose certificate may be one that nobody vouches for.
+    #[must_use]
+    pub fn open_url(url: &str, microphone: Microphone) -> Self {
+        Self::open_in(Browser::Chromium, url, microphone, &BTreeMap::new())
     }
 
     /// The same in a browser that was told to let no site keep anything.
     #[must_use]
     pub fn open_keeping_nothing(address: SocketAddr, page: &str, microphone: Microphone) -> Self {
         let browser = Browser::ChromiumThatKeepsNothing;
-        Self::open_in(browser, address, page, microphone, &BTreeMap::new())
+        Self::open_in(browser, &format!("http://{address}/{page}"), microphone, &BTreeMap::new())
     }
 
     fn open_in(
         browser: Browser,
-        address: SocketAddr,
-        page: &str,
+        url: &str,
         microphone: Microphone,
         lost: &BTreeMap<&str, u32>,
     ) -> Self {
         static CALLERS: AtomicU32 = AtomicU32::new(0);
         let handle = format!("caller-{}", CALLERS.fetch_add(1, Ordering::Relaxed));
-        let url = format!("http://{address}/{page}");
         let wav = match microphone {
             Microphone::Tone(hz) => Some(tone::write_wav(hz)),
             Microphone::None | Microphone::Firefox => None,
         };
         let driver = Driver::of_call_pages();
-        let caller = Self { handle, url: url.clone(), driver, _wav: wav };
+        let caller = Self { handle, url: url.to_owned(), driver, _wav: wav };
         let browser = match browser {
             Browser::Chromium => "chromium",
             Browser::ChromiumThatKeepsNothing => "keepsNothing",

@@ -22,17 +22,24 @@ pub mod notes;
 pub mod peer;
 pub mod proxy;
 pub mod recording;
+pub mod relay;
 pub mod server;
 pub mod talk;
 pub mod token;
 pub mod tone;
 pub mod weather;
 
-use std::time::{Duration, Instant};
+use std::{
+    net::Ipv4Addr,
+    time::{Duration, Instant},
+};
 
 /// How long anything may take to come true. Generous, since a build machine is slow and shared:
 /// what a test waits for arrives much sooner, or never.
 pub const PATIENCE: Duration = Duration::from_secs(45);
+
+/// What other machines would call this one in the tests' own network.
+pub const OUTSIDE: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 1);
 
 /// Enters the tests' own network. Every test calls this before it opens a socket.
 pub fn enter_network() {

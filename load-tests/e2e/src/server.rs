@@ -31,6 +31,9 @@ const PORT_BASE: u16 = 21_000;
 /// A server owns its HTTP port and the media ports behind it.
 const PORTS_EACH: u16 = 20;
 
+/// What `adda dev` prints last when it starts.
+const LAST_PRINTED: &str = "Ctrl-C stops it.";
+
 /// A running server, stopped when dropped.
 pub struct Server {
     child: Child,
@@ -142,6 +145,21 @@ impl Server {
     pub fn log(&mut self) -> String {
         self.drain_log(Duration::ZERO);
         self.log.join("\n")
+    }
+
+    /// The same with all that is printed on a start, whose last line may still be on its way.
+    pub fn printed(&mut self) -> String {
+        self.log_until(LAST_PRINTED)
+    }
+
+    /// What it has logged once `words` are among it.
+    pub fn log_until(&mut self, words: &str) -> String {
+        let deadline = now() + PATIENCE;
+        while !self.log().contains(words) {
+            assert!(now() < deadline, "it does not say {words}:\n{}", self.log());
+            self.drain_log(Duration::from_millis(10));
+        }
+        self.log()
     }
 
     #[must_use]
