@@ -83,7 +83,7 @@ fn each_join_leave_and_failed_connection_is_a_line_with_ids_and_no_address() {
     assert!(failed["advice"].as_str().is_some_and(|advice| advice.len() > 20), "{failed}");
 
     let signature = token.rsplit('.').next().expect("a signature");
-    let ports = [ann.local_address().port(), eve.local_address().port()].map(|it| it.to_string());
+    let ports = [ann.local_address().port(), eve.local_address().port()].map(|it| format!(":{it}"));
     let secrets = ["127.0.0.1", "10.77.0.1", "fd77::1", "[::1]", signature, &ports[0], &ports[1]];
     for line in machine {
         let told = secrets.iter().find(|secret| line.contains(**secret));

@@ -42,8 +42,8 @@ pub struct Claims {
 }
 
 impl Claims {
-    /// When it was issued, for whoever refuses older ones: the earlier of what it says itself, since
-    /// 1970. A token that says nothing counts as the oldest.
+    /// When it was issued, for whoever refuses older ones: the earlier of what it says itself,
+    /// since 1970. A token that says nothing counts as the oldest.
     pub fn issued_at(&self) -> Duration {
         let said = [self.issued, self.not_before].into_iter().flatten().min();
         Duration::from_secs(said.unwrap_or_default())

@@ -1,8 +1,8 @@
 //! Takes `/v1` away from whoever was removed from a room, or whose room was deleted.
 //!
 //! A token stays signed until it expires; what was issued before the removal is refused, by every
-//! node as soon as the removal is acknowledged. Joining the room is not: LiveKit's RemoveParticipant
-//! ends a session and leaves it to the application to issue no new token.
+//! node as soon as the removal is acknowledged. Joining the room is not: LiveKit's
+//! RemoveParticipant ends a session and leaves it to the application to issue no new token.
 
 use std::time::Duration;
 
