@@ -5,7 +5,7 @@ use std::{ffi::OsStr, fs, io::Write as _, path::Path};
 use proto::link::LinkFrame;
 use storage_database::{Gap, RecordingStatus};
 
-use crate::world::{World, murmur, sid};
+use crate::world::{World, copy, murmur, sid};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_killed_recorder_goes_on_where_its_file_ends() {
@@ -157,11 +157,4 @@ async fn what_is_stored_leaves_the_spool_even_if_its_recorder_died_before() {
     copy(&kept, &folder);
     let _life = world.start(2);
     world.until("an empty spool", async || (!folder.exists()).then_some(())).await;
-}
-
-pub(crate) fn copy(from: &Path, to: &Path) {
-    fs::create_dir_all(to).expect("a folder");
-    for file in fs::read_dir(from).expect("a folder").flatten() {
-        fs::copy(file.path(), to.join(file.file_name())).expect("copied");
-    }
 }

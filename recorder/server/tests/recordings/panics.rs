@@ -1,67 +1,25 @@
 //! A task that panics: what it had in hand is taken up again.
 
-use std::{
-    fmt,
-    sync::atomic::{AtomicU32, Ordering},
-};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use proto::link::{LinkClosed, LinkFrame};
 use storage_database::RecordingStatus;
-use tracing::{
-    Dispatch, Event, Metadata, Subscriber,
-    field::{Field, Visit},
-    span,
+use tracing::Dispatch;
+
+use crate::{
+    log,
+    world::{World, murmur, sid},
 };
 
-use crate::world::{World, murmur, sid};
-
 /// A log that panics in whoever says `words`, so many times.
-struct Trap {
-    words: &'static str,
-    left: AtomicU32,
-}
-
-struct Words(String);
-
 fn trap(words: &'static str, times: u32) -> Dispatch {
-    Dispatch::new(Trap { words, left: AtomicU32::new(times) })
-}
-
-impl Subscriber for Trap {
-    fn enabled(&self, _metadata: &Metadata<'_>) -> bool {
-        true
-    }
-
-    fn new_span(&self, _span: &span::Attributes<'_>) -> span::Id {
-        span::Id::from_u64(1)
-    }
-
-    fn record(&self, _span: &span::Id, _values: &span::Record<'_>) {}
-
-    fn record_follows_from(&self, _span: &span::Id, _follows: &span::Id) {}
-
-    fn event(&self, event: &Event<'_>) {
-        let mut words = Words(String::new());
-        event.record(&mut words);
-        let fewer = |left: u32| left.checked_sub(1);
-        if words.0 == self.words
-            && self.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, fewer).is_ok()
-        {
-            panic!("the test's log panics at {:?}", self.words);
+    let left = AtomicU32::new(times);
+    let fewer = |left: u32| left.checked_sub(1);
+    log::whenever(words, move || {
+        if left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, fewer).is_ok() {
+            panic!("the test's log panics at {words:?}");
         }
-    }
-
-    fn enter(&self, _span: &span::Id) {}
-
-    fn exit(&self, _span: &span::Id) {}
-}
-
-impl Visit for Words {
-    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        if field.name() == "message" {
-            self.0 = format!("{value:?}");
-        }
-    }
+    })
 }
 
 const CLOSED: &str = "the link was closed";

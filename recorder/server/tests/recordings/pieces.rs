@@ -5,20 +5,17 @@ use std::fs;
 use proto::link::{LinkFrame, LinkTrackId};
 use storage_database::{Gap, Recording, RecordingId, RecordingStatus, TrackRow};
 
-use crate::{
-    lives::copy,
-    world::{Life, Room, World, at_ms, murmur, sid},
-};
+use crate::world::{Life, Room, World, at_ms, copy, murmur, sid};
 
-/// Half of what these packets take on the disk.
+/// What all but the last ten of these packets take on the disk, at five a page.
 fn most_of(packets: u64) -> u64 {
-    (packets - 10) * 65
+    (packets - 10) * 71
 }
 
-const OTHER: &str = "recorder-2";
+pub(crate) const OTHER: &str = "recorder-2";
 
 /// The first recorder has heard ten seconds when it dies.
-async fn killed(world: &mut World) -> RecordingId {
+pub(crate) async fn killed(world: &mut World) -> RecordingId {
     let life = world.start(1);
     let id = world.ask("room").await;
     let room = world.hears().await;
@@ -33,7 +30,7 @@ async fn killed(world: &mut World) -> RecordingId {
 }
 
 /// The other goes on with it after two seconds, for two.
-async fn taken_over(world: &mut World, id: RecordingId) -> (Life, Room) {
+pub(crate) async fn taken_over(world: &mut World, id: RecordingId) -> (Life, Room) {
     world.expire(id, 1).await;
     let other = world.start_other(OTHER, 1);
     let room = world.hears().await;
@@ -43,12 +40,12 @@ async fn taken_over(world: &mut World, id: RecordingId) -> (Life, Room) {
     (other, room)
 }
 
-async fn finished(world: &World, id: RecordingId) -> Recording {
+pub(crate) async fn finished(world: &World, id: RecordingId) -> Recording {
     world.stop(id).await;
     world.reaches(id, RecordingStatus::Available).await
 }
 
-async fn emptied(world: &World, folder: &std::path::Path) {
+pub(crate) async fn emptied(world: &World, folder: &std::path::Path) {
     world.until("an empty spool", async || (!folder.exists()).then_some(())).await;
 }
 
@@ -81,7 +78,7 @@ async fn heard(world: &World, track: &TrackRow) -> Vec<u32> {
 }
 
 /// Fails unless the recording has what both recorders heard, in its place.
-async fn assert_whole(world: &World, recording: &Recording) {
+pub(crate) async fn assert_whole(world: &World, recording: &Recording) {
     let both = track(recording, 1);
     assert_eq!(recording.start_ms(both.file.began), 0);
     let numbers = heard(world, both).await;

@@ -64,7 +64,18 @@ pub(crate) struct Life {
 
 impl World {
     pub(crate) async fn new() -> Self {
+        Self::within(tempfile::tempdir().expect("a folder")).await
+    }
+
+    /// Another world in which all has happened that happened here. This one is over.
+    pub(crate) async fn again(&self) -> Self {
+        self.database.close().await;
         let folder = tempfile::tempdir().expect("a folder");
+        copy(self.folder.path(), folder.path());
+        Self::within(folder).await
+    }
+
+    async fn within(folder: TempDir) -> Self {
         let database = Database::sqlite(&folder.path().join("adda.db")).await.expect("a database");
         let key = SigningKey::new(&[7; 32]);
         let objects =
@@ -243,7 +254,7 @@ impl World {
         files.filter_map(|file| file.metadata().ok()).map(|file| file.len()).sum()
     }
 
-    /// Where the object of that key lies.
+    /// The bytes of the object of that key.
     pub(crate) async fn object(&self, key: &str) -> Vec<u8> {
         let key = key.parse().expect("a key");
         let object = self.objects.get(&key, None).await.expect("a store").expect("an object");
@@ -370,6 +381,18 @@ fn sfu() -> Owner {
 fn node(owner: &Owner, role: Role) -> NodeRecord {
     let state = NodeState::Ready;
     NodeRecord { state, ..NodeRecord::starting(owner.clone(), vec![role]) }
+}
+
+/// Copies a folder and all that is in it.
+pub(crate) fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).expect("a folder");
+    for entry in fs::read_dir(from).expect("a folder").flatten() {
+        let target = to.join(entry.file_name());
+        match entry.path().is_dir() {
+            true => copy(&entry.path(), &target),
+            false => _ = fs::copy(entry.path(), target).expect("copied"),
+        }
+    }
 }
 
 fn micros(time: Duration) -> u64 {
