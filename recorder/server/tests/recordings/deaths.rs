@@ -258,7 +258,8 @@ async fn outlives(mut world: World, id: RecordingId, death: Death) {
     if death.heir == Heir::Anybody {
         let _heir = world.start_other("recorder-3", 1);
         expect_one_file(&world).await;
-        let both = &world.recording(id).await.tracks[0].file;
+        let recording = world.recording(id).await;
+        let both = &recording.tracks.first().expect("its track").file;
         assert_eq!((both.duration_ms, both.gaps.len()), (14_000, 1), "before it came back");
     }
     let again = world.start(3);
