@@ -23,6 +23,16 @@ async function soundCard() {
   } };
 }
 
+// A busy Firefox now and then gives up a tab that it is just making, before it holds anything.
+async function openTab(browser, tries = 3) {
+  try {
+    return await browser.newPage();
+  } catch (error) {
+    if (tries === 1 || !error.message.includes('no such frame')) throw error;
+    return openTab(browser, tries - 1);
+  }
+}
+
 export async function open() {
   const card = await soundCard();
   const browser = await puppeteer.launch({
@@ -40,7 +50,7 @@ export async function open() {
   });
   return {
     async newPage(emit) {
-      const page = await browser.newPage();
+      const page = await openTab(browser);
       await page.exposeFunction('emit', emit);
       return page;
     },
