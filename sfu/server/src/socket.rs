@@ -62,7 +62,7 @@ impl Socket {
         _ = socket.set_recv_buffer_size(SOCKET_BUFFER_BYTES);
         _ = socket.set_send_buffer_size(SOCKET_BUFFER_BYTES);
         _ = batch::stamp_arrivals(udp.as_fd());
-        _ = dont_fragment(&udp);
+        _ = keep_whole(&udp);
         Self { udp, outgoing: SendBatch::new() }
     }
 
@@ -96,7 +96,7 @@ impl Socket {
 }
 
 /// Sends whole datagrams or none, whatever ICMP says of a path. See docs/decisions/0025.
-fn dont_fragment(udp: &UdpSocket) -> io::Result<()> {
+fn keep_whole(udp: &UdpSocket) -> io::Result<()> {
     match udp.local_addr()? {
         SocketAddr::V4(_) => set_ip_mtu_discover(udp, Ipv4PathMtuDiscovery::PROBE)?,
         SocketAddr::V6(_) => set_ipv6_mtu_discover(udp, Ipv6PathMtuDiscovery::PROBE)?,
