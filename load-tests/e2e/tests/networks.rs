@@ -177,7 +177,7 @@ play!(chromium_v0, ChromiumV0, [calls_survive_loss, calls_work_over_ipv6]);
 play!(firefox_v1, FirefoxV1, [calls_survive_loss, calls_work_over_ipv6]);
 play!(firefox_v0, FirefoxV0, [calls_survive_loss, calls_work_over_ipv6]);
 play!(go, Go, [calls_survive_loss, calls_work_over_ipv6]);
-play!(python, Python, [calls_survive_loss, calls_survive_reordering, calls_work_over_ipv6]);
+play!(python, Python, [calls_survive_loss, calls_work_over_ipv6]);
 play!(python_v0, PythonV0, [calls_survive_loss, calls_work_over_ipv6]);
 play!(python_aiortc, Aiortc, [calls_work_over_ipv6]);
 
