@@ -143,6 +143,9 @@ pub enum Event {
     /// Sign a fresh token with these grants and send it to the client as `refresh_token`.
     /// It keeps the expiry of the client's present token, and lives at least ten minutes.
     RefreshToken { session: SessionId, grants: Box<Grants> },
+    /// The participant's media came so far for the first time. Told while it joins: what comes
+    /// after its first minute, or never, isn't.
+    Reached { session: SessionId, stage: MediaStage },
     /// The session is over: send what is queued, then close the WebSocket.
     Close { session: SessionId },
     /// The answer to [`RoomAction::Admin`] and [`RoomAction::CallEcho`].
@@ -159,6 +162,17 @@ pub enum Event {
     },
     /// Something happened that logs, metrics and webhooks tell others about.
     Happened(Box<Happening>),
+}
+
+/// How far a newcomer's media has come. Each stage follows the one before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum MediaStage {
+    /// A check of its passed (RFC 8445): its packets find us.
+    Ice,
+    /// A handshake is done (RFC 5764): voice can flow.
+    Dtls,
+    /// A packet of its voice came.
+    FirstPacket,
 }
 
 /// What happened in a room.

@@ -54,6 +54,11 @@ fn assert_counts(server: &Server) {
         };
         assert!(metrics.lines().any(begins), "no adda_{name} in:\n{metrics}");
     }
+    for stage in ["validate", "signal", "ice", "dtls"] {
+        let line = format!("adda_join_duration_seconds_count{{stage=\"{stage}\"}} ");
+        let counted = metrics.lines().find_map(|it| it.strip_prefix(&line));
+        assert!(counted.is_some_and(|it| it != "0"), "no {line}in:\n{metrics}");
+    }
 }
 
 #[test]

@@ -441,7 +441,10 @@ impl<'p> World<'p> {
                     self.on_room_started(happening.room.as_str(), place);
                 }
             }
-            Said::RefreshToken { .. } | Said::Reply { .. } | Said::Rooms { .. } => {}
+            Said::RefreshToken { .. }
+            | Said::Reached { .. }
+            | Said::Reply { .. }
+            | Said::Rooms { .. } => {}
         }
     }
 

@@ -35,6 +35,8 @@ pub enum Input<'a> {
 /// How a peer connection fares.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TransportEvent {
+    /// A check passed: the peer is known to be at an address.
+    AddressVerified,
     /// ICE and DTLS are done: media can flow.
     Connected,
     ChannelOpen(Channel),

@@ -48,7 +48,7 @@ use std::{
 };
 
 use proto::{
-    control::{RoomAction, What},
+    control::{MediaStage, RoomAction, What},
     ids::{Epoch, Identity, ParticipantSid, RoomName, RoomSid, SessionId},
     livekit::{self, CreateRoomRequest},
     rtp::Packet,
@@ -175,7 +175,11 @@ impl Room {
         let Some(track) = self.tracks.at_mut(key) else {
             return cx.invariant_broken("a stream leads to a track");
         };
+        let is_first = track.intake.last_at.is_none();
         let Some(voice) = track.intake.read(packet, cx.now, &mut cx.stats) else { return };
+        if is_first && let Some(owner) = self.participants.get_mut(&track.owner) {
+            owner.reached(MediaStage::FirstPacket, cx);
+        }
         if !track.clock.is_set() {
             track.clock.on_packet(voice.timestamp, cx.clock.ntp(cx.now));
         }

@@ -337,11 +337,13 @@ impl Shard {
                         Some(bytes.len())
                     });
                 }
-                RtcOutput::Event(RtcEvent::AddressVerified(address)) => {
-                    let socket = via.map_or(0, |(_, socket)| socket);
-                    self.peers.map(index, address, socket);
+                RtcOutput::Event(event) => {
+                    if let RtcEvent::AddressVerified(address) = &event {
+                        let socket = via.map_or(0, |(_, socket)| socket);
+                        self.peers.map(index, *address, socket);
+                    }
+                    self.on_rtc_event(id, event);
                 }
-                RtcOutput::Event(event) => self.on_rtc_event(id, event),
                 RtcOutput::Idle(deadline) => {
                     if let Some(deadline) = deadline {
                         self.timers.arm(index, deadline);
@@ -356,7 +358,9 @@ impl Shard {
 
     fn on_rtc_event(&mut self, id: TransportId, event: RtcEvent) {
         let input = match &event {
-            RtcEvent::AddressVerified(_) => return,
+            RtcEvent::AddressVerified(_) => {
+                Input::Transport { id, event: TransportEvent::AddressVerified }
+            }
             RtcEvent::Connected => Input::Transport { id, event: TransportEvent::Connected },
             RtcEvent::ChannelOpen(channel) => {
                 Input::Transport { id, event: TransportEvent::ChannelOpen(*channel) }

@@ -17,7 +17,7 @@ use std::time::Instant;
 
 use futures_util::future::join_all;
 use proto::{
-    control::{Command, OperationError, Reply, RequestId, RoomAction, RoomCommand},
+    control::{Command, MediaStage, OperationError, Reply, RequestId, RoomAction, RoomCommand},
     grants::Grants,
     ids::{Epoch, RoomName, SessionId},
     livekit,
@@ -154,6 +154,8 @@ struct Seat {
 pub(crate) enum Outgoing {
     Frame(Box<livekit::SignalResponse>),
     Refresh(Box<Grants>),
+    /// The client hears nothing of it.
+    Reached(MediaStage),
     /// Nothing follows.
     Close,
 }

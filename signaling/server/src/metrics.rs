@@ -6,7 +6,7 @@ use prometheus_client::{
     encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder},
     metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
 };
-use proto::control::ConnectionFailure;
+use proto::control::{ConnectionFailure, MediaStage};
 use service::metrics::Registry;
 
 /// Counters and gauges, shared by reference: each is atomic.
@@ -24,6 +24,10 @@ pub(crate) enum Stage {
     Validate,
     /// Until the join response was written.
     Signal,
+    /// Until its media came so far, as its node tells: of its connections the first that does.
+    /// The first packet depends on when a client chooses to speak; one that does so after its
+    /// first minute isn't counted.
+    Media(MediaStage),
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -168,7 +172,9 @@ impl EncodeLabelValue for NoteOutcome {
 }
 
 fn join_buckets() -> Histogram {
-    Histogram::new([0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0])
+    Histogram::new([
+        0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0,
+    ])
 }
 
 impl EncodeLabelValue for Stage {
@@ -176,6 +182,9 @@ impl EncodeLabelValue for Stage {
         let name = match self {
             Self::Validate => "validate",
             Self::Signal => "signal",
+            Self::Media(MediaStage::Ice) => "ice",
+            Self::Media(MediaStage::Dtls) => "dtls",
+            Self::Media(MediaStage::FirstPacket) => "first_packet",
         };
         EncodeLabelValue::encode(&name, encoder)
     }

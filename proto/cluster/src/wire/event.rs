@@ -1,7 +1,7 @@
 //! Events: SFU → signaling.
 
 use proto::{
-    control::{ConnectionFailure, Event, Happening, RequestId, What},
+    control::{ConnectionFailure, Event, Happening, MediaStage, RequestId, What},
     ids::Epoch,
 };
 
@@ -17,6 +17,10 @@ impl From<Event> for pb::Event {
             Event::RefreshToken { session: id, grants } => {
                 let grants = Some((*grants).into());
                 Message::RefreshToken(pb::RefreshToken { session: session(id), grants })
+            }
+            Event::Reached { session: id, stage } => {
+                let stage = pb::MediaStage::from(stage).into();
+                Message::Reached(pb::Reached { session: session(id), stage })
             }
             Event::Close { session: id } => {
                 Message::Close(pb::Session { id: id.0.to_be_bytes().to_vec() })
@@ -55,6 +59,11 @@ impl TryFrom<pb::Event> for Event {
                 session: session_id(refresh.session)?,
                 grants: Box::new(present("grants", refresh.grants)?.into()),
             }),
+            Message::Reached(reached) => {
+                let stage: pb::MediaStage = known("stage", reached.stage)?;
+                let session = session_id(reached.session)?;
+                Ok(Self::Reached { session, stage: stage.try_into()? })
+            }
             Message::Close(session) => Ok(Self::Close { session: session_id(Some(session))? }),
             Message::Reply(reply) => Ok(Self::Reply {
                 request: RequestId(reply.request),
@@ -189,6 +198,29 @@ impl TryFrom<pb::ConnectionFailure> for ConnectionFailure {
             pb::ConnectionFailure::DtlsFingerprint => Ok(Self::DtlsFingerprint),
             pb::ConnectionFailure::DtlsFailed => Ok(Self::DtlsFailed),
             pb::ConnectionFailure::ConsentExpired => Ok(Self::ConsentExpired),
+        }
+    }
+}
+
+impl From<MediaStage> for pb::MediaStage {
+    fn from(stage: MediaStage) -> Self {
+        match stage {
+            MediaStage::Ice => Self::Ice,
+            MediaStage::Dtls => Self::Dtls,
+            MediaStage::FirstPacket => Self::FirstPacket,
+        }
+    }
+}
+
+impl TryFrom<pb::MediaStage> for MediaStage {
+    type Error = MessageError;
+
+    fn try_from(stage: pb::MediaStage) -> Result<Self, MessageError> {
+        match stage {
+            pb::MediaStage::Unspecified => Err(MessageError::Absent("stage")),
+            pb::MediaStage::Ice => Ok(Self::Ice),
+            pb::MediaStage::Dtls => Ok(Self::Dtls),
+            pb::MediaStage::FirstPacket => Ok(Self::FirstPacket),
         }
     }
 }

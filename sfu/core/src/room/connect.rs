@@ -1,6 +1,7 @@
 //! Opening peer connections, keeping them through ICE restarts, and what becomes of them.
 
 use proto::{
+    control::MediaStage,
     data::{Channel, ChannelSide},
     ids::ParticipantSid,
     livekit::participant_info,
@@ -103,9 +104,16 @@ impl Room {
         cx: &mut Context,
     ) {
         match event {
+            TransportEvent::AddressVerified => self.on_address_verified(sid, cx),
             TransportEvent::Connected => self.on_connected(sid, id, cx),
             TransportEvent::ChannelOpen(channel) => self.on_channel_open(sid, id, channel, cx),
             TransportEvent::Failed(cause) => self.on_failed(sid, id, cause, cx),
+        }
+    }
+
+    fn on_address_verified(&mut self, sid: ParticipantSid, cx: &mut Context) {
+        if let Some(participant) = self.participants.get_mut(&sid) {
+            participant.reached(MediaStage::Ice, cx);
         }
     }
 
@@ -115,6 +123,7 @@ impl Room {
         connection.state = State::Connected;
         connection.heard_at = cx.now;
         let hears = participant.connections.downstream().is_some_and(|it| it.id == id);
+        participant.reached(MediaStage::Dtls, cx);
         if hears {
             self.open_listeners(sid, cx);
             self.on_active(sid, cx);

@@ -6,16 +6,20 @@ use std::{
 };
 
 use proto::{
-    control::{ConnectionFailure, SignalPath},
+    control::{ConnectionFailure, Event, MediaStage, SignalPath},
     grants::Grants,
     ids::{Identity, ParticipantSid, SessionId, TrackSid},
     livekit::{self, ParticipantInfo, ParticipantPermission, participant_info},
 };
 
-use crate::room::{
-    audience::Audience, budget::Budget, connection::Connections, dual::Offers,
-    pending::PendingTrack, permissions, quality::Standing, single::Sections, slots::Slots,
-    subscribe::Subscription,
+use crate::{
+    context::Context,
+    limits::JOIN_TIMEOUT,
+    room::{
+        audience::Audience, budget::Budget, connection::Connections, dual::Offers,
+        pending::PendingTrack, permissions, quality::Standing, single::Sections, slots::Slots,
+        subscribe::Subscription,
+    },
 };
 
 #[derive(Debug)]
@@ -55,6 +59,8 @@ pub(super) struct Presence {
     pub(super) is_announced: bool,
     /// Grows with every change that others are told.
     pub(super) version: u32,
+    /// How far its media has come.
+    pub(super) reached: Option<MediaStage>,
     /// Why media never came, as far as it is known.
     pub(super) failure: Option<ConnectionFailure>,
     pub(super) simulated: Simulated,
@@ -103,6 +109,7 @@ impl Participant {
                 state: participant_info::State::Joining,
                 is_announced: false,
                 version: 0,
+                reached: None,
                 failure: None,
                 simulated: Simulated::Nothing,
             },
@@ -116,6 +123,18 @@ impl Participant {
 
     pub(super) fn is_active(&self) -> bool {
         self.presence.state == participant_info::State::Active
+    }
+
+    /// Tells how far a newcomer's media has come, by whichever connection comes there first.
+    pub(super) fn reached(&mut self, stage: MediaStage, cx: &mut Context) {
+        let joins = cx.now.saturating_duration_since(self.profile.joined_at) <= JOIN_TIMEOUT;
+        if self.presence.reached >= Some(stage) || !joins {
+            return;
+        }
+        self.presence.reached = Some(stage);
+        if let Some(session) = self.presence.session {
+            cx.event(Event::Reached { session, stage });
+        }
     }
 
     /// The Go SDK: the one whose WebRTC stack isn't libwebrtc or Firefox's.

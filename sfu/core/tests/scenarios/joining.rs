@@ -1,7 +1,7 @@
 //! Joining, publishing and hearing over one connection.
 
 use proto::{
-    control::{SignalPath, What},
+    control::{MediaStage, SignalPath, What},
     livekit::{participant_info, signal_response::Message},
     sdp::{Direction, Kind},
 };
@@ -327,4 +327,39 @@ fn a_client_that_never_connects_is_let_go_with_the_likely_cause() {
         _ => None,
     });
     assert_eq!(failed, Some(ConnectionFailure::DtlsTimeout));
+}
+
+#[test]
+fn signaling_learns_once_how_far_a_newcomers_media_came() {
+    for path in [SignalPath::OneConnection, SignalPath::TwoConnections] {
+        let mut world = World::new();
+        let mut alice = Client::new(&mut world, "alice", path, CHROMIUM);
+        let join = alice.join_request();
+        alice.enter(&mut world, join);
+        alice.publish(&mut world);
+        assert_eq!(world.reached, []);
+
+        for id in alice.transports(&world) {
+            world.transport(id, TransportEvent::AddressVerified);
+            world.transport(id, TransportEvent::AddressVerified);
+        }
+        assert_eq!(world.reached, [(alice.session, MediaStage::Ice)]);
+        alice.connect(&mut world);
+        alice.speak(&mut world);
+        alice.speak(&mut world);
+        let id = alice.upstream(&world);
+        world.transport(id, TransportEvent::AddressVerified);
+        let stages = [MediaStage::Ice, MediaStage::Dtls, MediaStage::FirstPacket];
+        assert_eq!(world.reached, stages.map(|stage| (alice.session, stage)));
+    }
+}
+
+#[test]
+fn whoever_speaks_late_is_no_slow_joiner() {
+    let mut world = World::new();
+    let mut alice = Client::join(&mut world, "alice");
+    alice.publish(&mut world);
+    world.advance(std::time::Duration::from_secs(61));
+    alice.speak(&mut world);
+    assert!(world.reached.iter().all(|(_, stage)| *stage < MediaStage::FirstPacket));
 }

@@ -9,8 +9,8 @@ use std::{
 use bytes::Bytes;
 use proto::{
     control::{
-        Command, Event, Happening, Operation, OperationError, Reply, RequestId, RoomAction,
-        RoomCommand, What,
+        Command, Event, Happening, MediaStage, Operation, OperationError, Reply, RequestId,
+        RoomAction, RoomCommand, What,
     },
     data::Channel,
     grants::Grants,
@@ -33,6 +33,8 @@ pub(crate) struct World {
     pub(crate) epoch: Epoch,
     pub(crate) inboxes: BTreeMap<SessionId, VecDeque<Message>>,
     pub(crate) closed: BTreeSet<SessionId>,
+    /// How far media came, as signaling was told.
+    pub(crate) reached: Vec<(SessionId, MediaStage)>,
     pub(crate) refreshed: Vec<(SessionId, Grants)>,
     pub(crate) stale: Vec<Option<SessionId>>,
     pub(crate) happened: Vec<Happening>,
@@ -66,6 +68,7 @@ impl World {
             epoch: Epoch(1),
             inboxes: BTreeMap::new(),
             closed: BTreeSet::new(),
+            reached: Vec::new(),
             refreshed: Vec::new(),
             stale: Vec::new(),
             happened: Vec::new(),
@@ -257,6 +260,7 @@ impl World {
                 self.inboxes.entry(session).or_default().push_back(message);
             }
             Event::RefreshToken { session, grants } => self.refreshed.push((session, *grants)),
+            Event::Reached { session, stage } => self.reached.push((session, stage)),
             Event::Close { session } => assert!(self.closed.insert(session), "closed twice"),
             Event::Reply { request, result } => {
                 self.replies.insert(request, result);

@@ -64,9 +64,9 @@ impl Tables {
 
     pub(super) fn on_event(&mut self, event: Event) {
         match event {
-            Event::Signal { session, .. } | Event::RefreshToken { session, .. } => {
-                self.tell_session(session, event);
-            }
+            Event::Signal { session, .. }
+            | Event::RefreshToken { session, .. }
+            | Event::Reached { session, .. } => self.tell_session(session, event),
             Event::Close { session } | Event::StaleEpoch { session: Some(session), .. } => {
                 self.tell_session(session, event);
                 self.forget(session);

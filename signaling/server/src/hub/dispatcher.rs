@@ -307,6 +307,9 @@ impl Dispatcher {
             Event::RefreshToken { session, grants } => {
                 self.deliver(session, Outgoing::Refresh(grants));
             }
+            Event::Reached { session, stage } => {
+                self.deliver(session, Outgoing::Reached(stage));
+            }
             Event::Close { session } => {
                 self.deliver(session, Outgoing::Close);
                 self.unseat(session);

@@ -12,7 +12,7 @@ use futures_util::{SinkExt as _, StreamExt as _};
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
 use proto::{
-    control::{Join, RoomAction},
+    control::{Join, MediaStage, RoomAction},
     grants::Grants,
     ids::SessionId,
     livekit::{
@@ -68,6 +68,8 @@ pub(super) struct Session {
     format: Format,
     budget: Budget,
     arrived: Instant,
+    /// It was answered as one who joins anew.
+    is_newcomer: bool,
     /// Pings since anything was heard of the client.
     unanswered_pings: u32,
 }
@@ -103,6 +105,7 @@ impl Session {
             format: admitted.parameters.format,
             budget: Budget::new(arrived),
             arrived,
+            is_newcomer: false,
             unanswered_pings: 0,
         }
     }
@@ -184,13 +187,25 @@ impl Session {
                     return Ok(());
                 }
             },
+            Outgoing::Reached(stage) => {
+                self.media_reached(stage);
+                return Ok(());
+            }
             Outgoing::Close => return Err(End::Dismissed),
         };
         write(socket, cut, frame::encode(&response, self.format)).await?;
         if let Some(signal_response::Message::Join(_)) = response.message {
+            self.is_newcomer = true;
             self.app.metrics.join_reached(Stage::Signal, self.arrived.elapsed());
         }
         Ok(())
+    }
+
+    /// Of who resumes, the join began with another session.
+    fn media_reached(&self, stage: MediaStage) {
+        if self.is_newcomer {
+            self.app.metrics.join_reached(Stage::Media(stage), self.arrived.elapsed());
+        }
     }
 
     fn refreshed(&mut self, grants: Grants) -> Result<String, SignError> {

@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use proto::{
-    control::{Event, RoomAction, SignalPath},
+    control::{Event, MediaStage, RoomAction, SignalPath},
     grants::Grants,
     ids::{Epoch, ParticipantSid},
     livekit::{
         ClientInfo, ConnectionSettings, JoinRequest, LeaveRequest, MuteTrackRequest, Ping,
-        SessionDescription, SpeakersChanged, client_info::Sdk, leave_request::Action,
-        signal_request, signal_response,
+        ReconnectResponse, SessionDescription, SpeakersChanged, client_info::Sdk,
+        leave_request::Action, signal_request, signal_response,
     },
 };
 use serde_json::{Value, json};
@@ -375,4 +375,32 @@ async fn sockets_are_counted() {
         "{metrics}"
     );
     assert!(metrics.contains("adda_join_duration_seconds_count{stage=\"signal\"} 1"), "{metrics}");
+}
+
+#[tokio::test]
+async fn how_far_media_came_is_measured_of_those_who_join_anew() {
+    let mut node = Node::start().await;
+    let (mut ada, joined) = node.join("demo", "ada").await;
+    let token = room_token("demo", "bob");
+    let path = format!("/rtc?access_token={token}&reconnect=1&sid=PA_bob");
+    let mut bob = Client::connect(node.address, &path).await;
+    let (_, _, action) = node.sfu.next_action().await;
+    let RoomAction::Join(resumed) = action else { panic!("{action:?}") };
+    let reconnect = signal_response::Message::Reconnect(ReconnectResponse::default());
+    node.sfu.say(resumed.session, reconnect).await;
+
+    for stage in [MediaStage::Ice, MediaStage::Dtls, MediaStage::FirstPacket] {
+        for session in [joined.session(), resumed.session] {
+            node.sfu.send(Event::Reached { session, stage }).await;
+        }
+    }
+    for (client, session) in [(&mut ada, joined.session()), (&mut bob, resumed.session)] {
+        node.sfu.say(session, speakers()).await;
+        while client.response().await != speakers() {}
+    }
+    let metrics = get(node.address, "/metrics").await.text();
+    for stage in ["ice", "dtls", "first_packet"] {
+        let line = format!("adda_join_duration_seconds_count{{stage=\"{stage}\"}} 1\n");
+        assert!(metrics.contains(&line), "{line}{metrics}");
+    }
 }

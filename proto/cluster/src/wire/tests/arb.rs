@@ -4,8 +4,8 @@
 use arbtest::arbitrary::{Result, Unstructured};
 use proto::{
     control::{
-        Command, ConnectionFailure, Event, Happening, Join, Operation, OperationError, Reply,
-        RequestId, Resume, RoomAction, RoomCommand, SignalPath, What,
+        Command, ConnectionFailure, Event, Happening, Join, MediaStage, Operation, OperationError,
+        Reply, RequestId, Resume, RoomAction, RoomCommand, SignalPath, What,
     },
     grants::{Grants, VideoGrant},
     ids::{Epoch, ParticipantSid, RoomSid, SessionId, TrackSid},
@@ -16,7 +16,7 @@ use proto::{
 type U<'a, 'b> = &'a mut Unstructured<'b>;
 
 pub(super) const COMMAND_KINDS: usize = 18;
-pub(super) const EVENT_KINDS: usize = 31;
+pub(super) const EVENT_KINDS: usize = 34;
 pub(super) const FRAME_KINDS: usize = 11;
 
 pub(super) fn name<T: std::str::FromStr>(u: U<'_, '_>) -> Result<T> {
@@ -254,6 +254,9 @@ pub(super) fn events(u: U<'_, '_>) -> Result<Vec<Event>> {
         stale(u, None, some_request)?,
         stale(u, None, None)?,
     ];
+    for stage in [MediaStage::Ice, MediaStage::Dtls, MediaStage::FirstPacket] {
+        events.push(Event::Reached { session: session(u)?, stage });
+    }
     for result in outcomes(u)? {
         events.push(Event::Reply { request: request(u)?, result });
     }
@@ -287,7 +290,10 @@ pub(super) fn kind_of_event(event: &Event) -> usize {
             Err(OperationError::Invalid(_)) => 17,
             Err(OperationError::Exhausted(_)) => 18,
         },
-        Event::Happened(happening) => 19 + kind_of_happening(&happening.what),
+        Event::Reached { stage: MediaStage::Ice, .. } => 19,
+        Event::Reached { stage: MediaStage::Dtls, .. } => 20,
+        Event::Reached { stage: MediaStage::FirstPacket, .. } => 21,
+        Event::Happened(happening) => 22 + kind_of_happening(&happening.what),
     }
 }
 
