@@ -83,6 +83,7 @@ impl Signaling {
     ) -> anyhow::Result<()> {
         let Self { config, metrics, notes } = self;
         let Config { keys, database, registry: nodes, objects, token, dev, .. } = config;
+        restore::pending(&health);
         let (keeper, keeping) = Keeper::start(database.clone(), nodes.clone());
         let (hub, links, mut dispatcher) =
             Dispatcher::new(keeper.clone(), metrics.clone(), health.clone());

@@ -125,6 +125,10 @@ pub(crate) const RESTORE_INTERVAL: Duration = Duration::from_secs(60);
 /// The same while the holder of one is in doubt.
 pub(crate) const RESTORE_DOUBT_INTERVAL: Duration = Duration::from_millis(500);
 
+/// How long a process that starts waits for it: whoever holds a room may not come back, and calls
+/// in other rooms shall begin.
+pub(crate) const RESTORE_PATIENCE: Duration = Duration::from_secs(5);
+
 /// Room records that may wait for the database. When it is behind, forgetting is what is skipped:
 /// a room too many comes back after a restart, and ends again by its own timeout.
 pub(crate) const RECORDS_MAX: usize = 4096;

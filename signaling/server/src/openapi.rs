@@ -46,6 +46,13 @@ mod tests {
     }
 
     #[test]
+    fn it_says_by_which_rules_it_is_written() {
+        let document = described();
+        assert!(document["openapi"].as_str().is_some_and(|version| version.starts_with("3.1.")));
+        assert!(document["info"]["title"].is_string() && document["info"]["version"].is_string());
+    }
+
+    #[test]
     fn every_reference_leads_somewhere() {
         let document = described();
         let mut open = vec![&document];

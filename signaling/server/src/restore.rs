@@ -1,20 +1,35 @@
 //! Brings back the rooms that the API created when the node that held them is gone.
 //!
 //! Every signaling node tries; the database lets one of them claim. Joins don't wait for this:
-//! whoever comes first to such a room brings it back with its settings.
+//! whoever comes first to such a room brings it back with its settings. But a process that has
+//! just started isn't ready before it has looked: it would list fewer rooms than there are.
 
+use service::{clock, health::Health};
 use tokio::{sync::watch, time::timeout};
 use tracing::{info, warn};
 
 use crate::{
-    limits::{RESTORE_DOUBT_INTERVAL, RESTORE_INTERVAL, RESTORED_ROOMS_MAX},
+    limits::{RESTORE_DOUBT_INTERVAL, RESTORE_INTERVAL, RESTORE_PATIENCE, RESTORED_ROOMS_MAX},
     owners::{Kept, Owners},
 };
 
+/// What `/readyz` calls it.
+const PART: &str = "rooms";
+
+/// Keeps a process that starts from being ready until [`run`] has looked.
+pub(crate) fn pending(health: &Health) {
+    health.unready(PART, "those of before are being looked for");
+}
+
 /// Looks after saved rooms whenever `nodes` changes, and now and then. Runs until it is dropped.
 pub(crate) async fn run(owners: Owners, mut nodes: watch::Receiver<()>) {
+    let patience = clock::now() + RESTORE_PATIENCE;
     loop {
-        let interval = match look(&owners).await {
+        let clarity = look(&owners).await;
+        if clarity == Clarity::Clear || clock::now() >= patience {
+            owners.health.ready(PART);
+        }
+        let interval = match clarity {
             Clarity::Clear => RESTORE_INTERVAL,
             Clarity::Doubt => RESTORE_DOUBT_INTERVAL,
         };

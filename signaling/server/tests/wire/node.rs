@@ -76,7 +76,7 @@ impl Node {
     pub(crate) async fn start_with(path: &Path, dev: Option<Dev>) -> Self {
         let mut node = Self::launch(path, dev).await;
         // Saved rooms are restored before anything is served; there are none.
-        assert_eq!(http_ready(node.address).await, 200);
+        node.ready().await;
         assert!(node.sfu.commands.try_recv().is_err());
         node
     }
@@ -147,6 +147,16 @@ impl Node {
         Self { address, sfu, database, registry: nodes, trigger, serving, dir: None }
     }
 
+    /// Waits until it takes work: until it has looked for rooms of before.
+    pub(crate) async fn ready(&self) {
+        let ready = async {
+            while crate::http::get(self.address, "/readyz").await.status != 200 {
+                tokio::task::yield_now().await;
+            }
+        };
+        timeout(PATIENCE, ready).await.expect("never ready");
+    }
+
     /// Announces a recorder, so that nothing is wrong with the pool.
     pub(crate) async fn add_recorder(&self) {
         let mut record = record_of(&life_of("recorder-1"), "");
@@ -201,10 +211,6 @@ pub(crate) const UPGRADE: [(&str, &str); 4] = [
     ("Sec-WebSocket-Version", "13"),
     ("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ=="),
 ];
-
-async fn http_ready(address: SocketAddr) -> u16 {
-    crate::http::get(address, "/readyz").await.status
-}
 
 /// What the SFU was told of a client.
 pub(crate) struct Joined {

@@ -51,16 +51,19 @@ async fn happen(node: &Node, info: &Room, epoch: Epoch, what: What) {
     node.sfu.send(Event::Happened(Box::new(happening))).await;
 }
 
-/// Restarts on `path` and returns what is created again before anything is served.
+/// Restarts on `path` and returns what is created again before the node says that it is ready.
 async fn restored(path: &Path, expected: usize) -> (Node, Vec<(String, Epoch, Operation)>) {
     let mut node = Node::launch(path, Some(Dev::Loopback)).await;
     let mut found = Vec::new();
     for _ in 0..expected {
         let (room, epoch, request, operation) = node.sfu.operation().await;
+        let ready = crate::http::get(node.address, "/readyz").await;
+        assert_eq!(ready.status, 503, "a room is missing");
+        assert!(ready.text().contains("rooms: those of before"), "{}", ready.text());
         node.sfu.reply(request, Ok(Reply::Room(Box::default()))).await;
         found.push((room.to_string(), epoch, operation));
     }
-    assert_eq!(crate::http::get(node.address, "/readyz").await.status, 200);
+    node.ready().await;
     assert!(node.sfu.commands.try_recv().is_err(), "nothing else is created");
     (node, found)
 }
