@@ -93,6 +93,7 @@ function ear() {
   const told = { '#state-words': [], '#notices': [], '#live': [] };
   for (const [selector, texts] of Object.entries(told)) {
     const element = document.querySelector(selector);
+    if (!element) continue;
     const note = () => {
       const text = element.textContent.trim();
       if (text !== '' && text !== texts.at(-1)) texts.push(text);

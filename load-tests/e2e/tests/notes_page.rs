@@ -87,3 +87,49 @@ fn chromium_keeps_a_note_that_the_server_did_not_take_and_sends_it_later() {
     ann.wait_for(SENT);
     assert_eq!(ann.count(".note"), 1);
 }
+
+#[test]
+fn chromium_shows_a_notes_length_and_shape_and_plays_from_anywhere_in_it() {
+    let server = Server::start();
+    let ann = open(&server, "Ann", Microphone::Tone(ANN_HZ));
+    ann.wait_for("#empty");
+    ann.hold(HOLD, 3_200, (0, 0));
+    ann.wait_for(SENT);
+    let note = Notes::of(&server, ROOM, "checker").all().remove(0);
+    let seconds = note["durationMs"].as_u64().expect("a length") / 1_000;
+    assert!(seconds >= 2, "{note}");
+    assert_eq!(ann.text(".note .time"), format!("0:0{seconds}"));
+    let level = |bar: &str| -> f64 {
+        let level = ann.drawn(&format!(".bar-of-sound:{bar}"), None, "--level");
+        level.trim().parse().expect("a number")
+    };
+    assert!(level("nth-child(24)") > 0.3, "a tone is no silence: {}", level("nth-child(24)"));
+
+    // By key: to its end, back by five seconds, and from there on by ear.
+    let bar = ".note .waveform";
+    assert!(ann.tab_to(bar), "the focus is not seen");
+    ann.strike(&["End"]);
+    ann.wait_for(".bar-of-sound:last-child.played");
+    ann.strike(&["ArrowLeft"]);
+    ann.wait_for(&format!("{bar}[aria-valuenow='0']"));
+    ann.wait_for_no(".bar-of-sound.played");
+    // By pointer: the middle of what is drawn.
+    ann.press(&format!("{bar} .bar-of-sound:nth-child(24)"));
+    ann.wait_for(".bar-of-sound:nth-child(20).played");
+    ann.wait_for_no(".bar-of-sound:nth-child(30).played");
+}
+
+#[test]
+fn chromium_cancels_by_escape() {
+    let server = Server::start();
+    let ann = open(&server, "Ann", Microphone::Tone(ANN_HZ));
+    ann.wait_for("#empty");
+    // Slid up, so that it goes on without a hand.
+    ann.hold(HOLD, 1_500, (0, -110));
+    ann.wait_for("#cancel");
+    ann.strike(&["Escape"]);
+    ann.wait_for_no("#cancel");
+    ann.hold(HOLD, 1_500, (0, 0));
+    ann.wait_for(SENT);
+    assert_eq!(Notes::of(&server, ROOM, "checker").all().len(), 1);
+}
