@@ -1,8 +1,10 @@
 //! What the threads that forward allocate, packet by packet: nothing, once they are warm.
 //!
 //! The whole server runs in this process under an allocator that counts by thread. Two loads
-//! follow each other that differ in one thing, how much sound a packet holds: what comes with
-//! time (reports, checks, ticks) is the same in both, what comes with a packet is not.
+//! take turns that differ in one thing, how much sound a packet holds: what comes with time
+//! (reports, checks, ticks) is the same in both, what comes with a packet is not. Of each load the
+//! turn with the fewest counts: a busy machine adds losses, and what they are answered with; what
+//! a packet allocates is in every turn.
 
 mod counting;
 
@@ -24,7 +26,8 @@ const ROOMS: u32 = 4;
 const TALKERS: u32 = 2;
 const LISTENERS: u32 = 20;
 const WARM_UP: Duration = Duration::from_secs(3);
-const WINDOW: Duration = Duration::from_secs(15);
+const WINDOW: Duration = Duration::from_secs(10);
+const TURNS: usize = 3;
 /// One allocation for each packet received would be a twentieth for each forwarded, with this many
 /// listeners; a tenth of that is more than chance.
 const PER_PACKET_MAX: f64 = 0.005;
@@ -35,6 +38,8 @@ struct Counted {
     seconds: f64,
     packets: u64,
     allocations: u64,
+    /// Of the packets.
+    loss_percent: f64,
 }
 
 impl Counted {
@@ -57,18 +62,24 @@ fn main() -> Result<()> {
         adda::run(words.map(Into::into))
     });
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let (slow, fast) = runtime.block_on(async {
+    let (mut of_20_ms, mut of_10_ms) = (Vec::new(), Vec::new());
+    runtime.block_on(async {
         wait_until_open(port).await?;
-        anyhow::Ok((under_load(port, 20).await?, under_load(port, 10).await?))
+        for _ in 0..TURNS {
+            of_20_ms.push(under_load(port, 20).await?);
+            of_10_ms.push(under_load(port, 10).await?);
+        }
+        anyhow::Ok(())
     })?;
+    let (slow, fast) = (fewest(&of_20_ms)?, fewest(&of_10_ms)?);
     let more_packets = fast.packets_a_second() - slow.packets_a_second();
     ensure!(more_packets > 0.0, "shorter packets were not more packets");
     let more = fast.allocations_a_second() - slow.allocations_a_second();
     let per_packet = more / more_packets;
     let figures = json!({
         "workload": format!("{ROOMS}×{TALKERS}×{LISTENERS}"),
-        "packets_of_20_ms": counted(slow),
-        "packets_of_10_ms": counted(fast),
+        "packets_of_20_ms": of_20_ms.iter().map(counted).collect::<Value>(),
+        "packets_of_10_ms": of_10_ms.iter().map(counted).collect::<Value>(),
         "allocations_per_forwarded_packet": (per_packet * 1e6).round() / 1e6,
     });
     writeln!(io::stdout(), "{figures:#}")?;
@@ -79,10 +90,18 @@ fn main() -> Result<()> {
     Ok(())
 }
 
-fn counted(of: Counted) -> Value {
+/// The turn with the fewest allocations in its time.
+fn fewest(turns: &[Counted]) -> Result<Counted> {
+    let rate = Counted::allocations_a_second;
+    let fewest = turns.iter().min_by(|one, other| rate(one).total_cmp(&rate(other)));
+    fewest.copied().context("no turn")
+}
+
+fn counted(of: &Counted) -> Value {
     json!({
         "packets_forwarded": of.packets,
         "allocations_on_shards": of.allocations,
+        "loss_percent": of.loss_percent,
         "seconds": (of.seconds * 1e3).round() / 1e3,
     })
 }
@@ -91,8 +110,10 @@ fn counted(of: Counted) -> Value {
 async fn under_load(port: u16, packet_ms: u32) -> Result<Counted> {
     let (progress, watched) = watch::channel(Progress::NONE);
     let counting = tokio::spawn(count(watched));
-    load::run(options(port, packet_ms), progress).await?;
-    counting.await?.context("the load ended before its window did")
+    let report = load::run(options(port, packet_ms), progress).await?;
+    let window = report.windows.first().context("no window")?;
+    let counted = counting.await?.context("the load ended before its window did")?;
+    Ok(Counted { loss_percent: window.loss_percent, ..counted })
 }
 
 /// What happens between the first sign of the window and the first of its end. The window is
@@ -106,6 +127,7 @@ async fn count(mut watched: watch::Receiver<Progress>) -> Option<Counted> {
             seconds: started.elapsed().as_secs_f64(),
             packets: packets_delivered,
             allocations: counting::of_threads("shard-"),
+            loss_percent: 0.0,
         };
         match (phase, begun) {
             (Phase::Measuring { .. }, None) => begun = Some(now),
@@ -114,6 +136,7 @@ async fn count(mut watched: watch::Receiver<Progress>) -> Option<Counted> {
                     seconds: now.seconds - begun.seconds,
                     packets: now.packets - begun.packets,
                     allocations: now.allocations - begun.allocations,
+                    ..begun
                 });
             }
             _ => {}

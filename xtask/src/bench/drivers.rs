@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use super::{
     COMPARED, measure, save,
     server::{self, Server},
-    workload::{Workload, round},
+    workload::{Workload, median, round},
 };
 use crate::{report::Report, workspace::Workspace};
 
@@ -90,12 +90,6 @@ fn drive(other: &str, server: &Server, workload: &Workload) -> Result<f64> {
 fn windows(output: &str) -> Vec<f64> {
     let figures = output.split_whitespace().filter_map(|word| word.strip_prefix(FIGURE));
     figures.filter_map(|figure| figure.parse().ok()).collect()
-}
-
-/// The one in the middle; of an even number, the upper.
-fn median(mut figures: Vec<f64>) -> f64 {
-    figures.sort_by(f64::total_cmp);
-    figures.get(figures.len() / 2).copied().unwrap_or_default()
 }
 
 impl Costs {

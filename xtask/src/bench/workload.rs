@@ -163,10 +163,10 @@ impl Measured {
     pub(super) fn read(report: &Value) -> Result<Self> {
         let windows = report.get("windows").and_then(Value::as_array).context("no windows")?;
         let median = |path: &[&str]| -> Result<f64> {
-            let of = |window| figure(window, path);
-            let mut values: Vec<f64> = windows.iter().filter_map(of).collect();
-            values.sort_by(f64::total_cmp);
-            values.get(values.len() / 2).copied().context("a figure is missing")
+            let values: Vec<f64> =
+                windows.iter().filter_map(|window| figure(window, path)).collect();
+            ensure!(!values.is_empty(), "a figure is missing");
+            Ok(median(values))
         };
         let joins = report.get("joins").context("no joins")?;
         let join = |key: &str| figure(joins, &["server", key]).context("a figure is missing");
@@ -185,6 +185,25 @@ impl Measured {
             server_cpu: median(&["server", "cpu"])?,
             driver_cpu: median(&["driver_cpu"])?,
         })
+    }
+
+    /// Each figure's median over several turns of one server.
+    pub(super) fn of_turns(turns: &[Self]) -> Self {
+        let of = |figure: fn(&Self) -> f64| median(turns.iter().map(figure).collect());
+        Self {
+            cpu_us_per_packet: of(|turn| turn.cpu_us_per_packet),
+            one_way_p50_ms: of(|turn| turn.one_way_p50_ms),
+            one_way_p99_ms: of(|turn| turn.one_way_p99_ms),
+            loss_percent: of(|turn| turn.loss_percent),
+            cpu_ms_per_join: of(|turn| turn.cpu_ms_per_join),
+            memory_kb_per_listener: of(|turn| turn.memory_kb_per_listener),
+            memory_mb: of(|turn| turn.memory_mb),
+            joined: of(|turn| turn.joined),
+            streams_missing: of(|turn| turn.streams_missing),
+            early_lost: of(|turn| turn.early_lost),
+            server_cpu: of(|turn| turn.server_cpu),
+            driver_cpu: of(|turn| turn.driver_cpu),
+        }
     }
 
     pub(super) fn ratio_to(&self, other: &Self) -> Ratio {
@@ -210,6 +229,12 @@ impl Measured {
             "driver_cpu": round(self.driver_cpu),
         })
     }
+}
+
+/// The one in the middle; of an even number, the upper.
+pub(super) fn median(mut figures: Vec<f64>) -> f64 {
+    figures.sort_by(f64::total_cmp);
+    figures.get(figures.len() / 2).copied().unwrap_or_default()
 }
 
 /// The number at the end of a path of keys.
@@ -280,5 +305,8 @@ mod tests {
         assert!((measured.cpu_us_per_packet - 3.0).abs() < 1e-9);
         assert!((measured.memory_kb_per_listener - 40.0).abs() < 1e-9);
         assert!(Measured::read(&json!({ "windows": [] })).is_err());
+
+        let turns = [9.0, 2.0, 2.5].map(|us| Measured { cpu_us_per_packet: us, ..measured });
+        assert!((Measured::of_turns(&turns).cpu_us_per_packet - 2.5).abs() < 1e-9);
     }
 }
