@@ -7,6 +7,7 @@ mod lockfiles;
 mod purity;
 mod rust;
 mod spelling;
+mod targets;
 mod tidy;
 
 use std::time::Duration;
@@ -16,14 +17,18 @@ use anyhow::Result;
 use crate::{
     command::{self, Show, command as run_in},
     report::{Outcome, Report},
-    workspace::Workspace,
+    workspace::{Metadata, Workspace},
 };
 
 /// Generous: a cold build on two cores that somebody else uses too.
 const BUILD_LIMIT: Duration = Duration::from_secs(40 * 60);
 
 /// The crate `webrtc` is heavy and needs the built executable: `cargo xtask test` has its turn.
-const WITHOUT_PEER: [&str; 2] = ["--exclude", "peer"];
+const PEER: &str = "peer";
+const WITHOUT_PEER: [&str; 2] = ["--exclude", PEER];
+
+/// So do tests of the whole.
+pub(crate) const WHOLE: &str = "e2e";
 
 pub(crate) fn run(workspace: &Workspace, report: &mut Report) -> Result<()> {
     run_without(workspace, report, &[])
@@ -36,7 +41,7 @@ pub(crate) fn run_without(
     skipped: &[&str],
 ) -> Result<()> {
     architecture(workspace, report)?;
-    cargo(workspace, report, skipped);
+    cargo(workspace, report, skipped, &workspace.metadata()?);
     Ok(())
 }
 
@@ -54,6 +59,9 @@ fn architecture(workspace: &Workspace, report: &mut Report) -> Result<()> {
         "pass time, randomness, datagrams and files in as values; the shell holds the rest",
         || Outcome::of_findings(&purity::findings(&sources)),
     );
+    report.step("names of test programs", "rename what is named", || {
+        Outcome::of_findings(&targets::findings(&metadata))
+    });
     report.step("tidy files", "split, rename or finish what is named", || {
         Outcome::of_findings(&tidy::findings(&sources))
     });
@@ -82,7 +90,7 @@ fn architecture(workspace: &Workspace, report: &mut Report) -> Result<()> {
 }
 
 /// What the compiler and the tests say: minutes when cold.
-fn cargo(workspace: &Workspace, report: &mut Report, skipped: &[&str]) {
+fn cargo(workspace: &Workspace, report: &mut Report, skipped: &[&str], metadata: &Metadata) {
     let cargo = |words: &[&str]| run_in("cargo", words, &workspace.root);
     report.step("format", "run `cargo fmt --all`", || {
         command::verdict(cargo(&["fmt", "--all", "--check"]), BUILD_LIMIT)
@@ -99,16 +107,19 @@ fn cargo(workspace: &Workspace, report: &mut Report, skipped: &[&str]) {
         command::verdict(doc, BUILD_LIMIT)
     });
     report.step("unit and property tests", "run `cargo test -p CRATE` for the one named", || {
-        let words = ["test", "--locked", "--no-fail-fast", "--workspace"];
-        let others = ["--exclude", "e2e", "--exclude", "sim"];
+        let words = test_words(metadata, |name| name != WHOLE);
         let skips = skipped.iter().flat_map(|filter| ["--skip", *filter]);
-        let skips: Vec<&str> = ["--"].into_iter().chain(skips).collect();
-        let words = [&words[..], &others, &WITHOUT_PEER, &skips].concat();
-        command::tests(cargo(&words), BUILD_LIMIT, Show::OnFailure)
+        let words = words.iter().map(String::as_str).chain(["--lib", "--bins", "--"]).chain(skips);
+        command::tests(cargo(&words.collect::<Vec<_>>()), BUILD_LIMIT, Show::OnFailure)
     });
-    report.step("simulation", "replay the seed with `cargo test -p sim --profile sim`", || {
-        let words = ["test", "--locked", "--quiet", "--no-fail-fast", "-p", "sim"];
-        let profile = ["--profile", "sim"];
-        command::tests(cargo(&[&words[..], &profile].concat()), BUILD_LIMIT, Show::OnFailure)
-    });
+}
+
+/// `cargo test` of the integration tests of some crates. Always of the same selection of crates:
+/// another would have its dependencies compiled anew, with other features.
+pub(crate) fn test_words(metadata: &Metadata, is_wanted: impl Fn(&str) -> bool) -> Vec<String> {
+    let words = ["test", "--locked", "--no-fail-fast", "--workspace"];
+    let words = words.iter().chain(&WITHOUT_PEER).map(|word| (*word).to_owned());
+    let wanted = |name: &str| name != PEER && is_wanted(name);
+    let tests = metadata.tests(wanted).into_iter();
+    words.chain(tests.flat_map(|name| ["--test".to_owned(), name.to_owned()])).collect()
 }

@@ -9,7 +9,7 @@ use crate::{
     command::{self, Show, command as run_in},
     report::{Outcome, Report},
     setup,
-    workspace::Workspace,
+    workspace::{Metadata, Workspace},
 };
 
 const BUILD_LIMIT: Duration = Duration::from_secs(40 * 60);
@@ -28,7 +28,7 @@ pub(crate) fn run(workspace: &Workspace, report: &mut Report) -> Result<()> {
         outcome
     });
     if built {
-        end_to_end(workspace, report, &missing);
+        end_to_end(workspace, report, &missing, &workspace.metadata()?);
         independent_peer(workspace, report);
     }
     Ok(())
@@ -48,11 +48,16 @@ fn independent_peer(workspace: &Workspace, report: &mut Report) {
 }
 
 /// Real clients against the built executable. What they print is shown as it comes.
-fn end_to_end(workspace: &Workspace, report: &mut Report, missing: &[&setup::Part]) {
-    let words = ["test", "--locked", "--no-fail-fast", "-p", "e2e", "--"];
+fn end_to_end(
+    workspace: &Workspace,
+    report: &mut Report,
+    missing: &[&setup::Part],
+    metadata: &Metadata,
+) {
+    let words = check::test_words(metadata, |name| name == check::WHOLE);
     let filters = missing.iter().flat_map(|part| part.filters);
     let skips = filters.flat_map(|filter| ["--skip", *filter]);
-    let words: Vec<&str> = words.into_iter().chain(skips).collect();
+    let words: Vec<&str> = words.iter().map(String::as_str).chain(["--"]).chain(skips).collect();
     report.step(
         "end to end",
         "run `cargo test -p e2e NAME` for the one named; its logs are kept where it says",

@@ -106,6 +106,7 @@ pub(crate) struct Dependency {
 
 #[derive(Debug, Deserialize)]
 pub(crate) struct Target {
+    pub(crate) name: String,
     pub(crate) kind: Vec<String>,
 }
 
@@ -136,6 +137,15 @@ impl Metadata {
     pub(crate) fn members(&self) -> impl Iterator<Item = (&str, &Package)> {
         let ours = self.packages.iter().filter(|one| self.workspace_members.contains(&one.id));
         ours.map(|package| (self.folder(package), package))
+    }
+
+    /// The integration tests of the crates that `is_wanted` picks by name, as `cargo test --test`
+    /// names them.
+    pub(crate) fn tests(&self, is_wanted: impl Fn(&str) -> bool) -> BTreeSet<&str> {
+        let crates = self.members().map(|(_, package)| package);
+        let targets = crates.filter(|it| is_wanted(&it.name)).flat_map(|it| &it.targets);
+        let tests = targets.filter(|target| target.kind.iter().any(|kind| kind == "test"));
+        tests.map(|target| target.name.as_str()).collect()
     }
 
     fn folder<'a>(&self, package: &'a Package) -> &'a str {

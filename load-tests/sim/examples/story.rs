@@ -1,4 +1,4 @@
-//! Tells one story: `cargo run -p sim --profile sim --example story -- 42`.
+//! Tells one story: `cargo run -p sim --example story -- 42`.
 
 #![expect(clippy::print_stdout, reason = "a tool for the one who looks into a failed seed")]
 

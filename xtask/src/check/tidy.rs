@@ -24,6 +24,7 @@ pub(crate) fn findings(sources: &[Source]) -> Vec<String> {
         if source.is_rust() {
             findings.extend(first_line(source));
             findings.extend(length(source));
+            findings.extend(untested_example(source));
         }
         if is_code(source) {
             findings.extend(wide_lines(source));
@@ -79,6 +80,16 @@ fn unfinished(source: &Source) -> Vec<String> {
 fn first_line(source: &Source) -> Option<String> {
     let says = source.text.starts_with("//! ");
     (!says).then(|| format!("{}:1: begins with `//!` and what it is", source.path))
+}
+
+/// No step runs examples in documentation: looking for them costs a minute, and there is none.
+fn untested_example(source: &Source) -> Option<String> {
+    let is_fence = |line: &str| {
+        let doc = ["///", "//!"].iter().find_map(|start| line.trim_start().strip_prefix(start));
+        doc.is_some_and(|doc| doc.trim_start().starts_with("```"))
+    };
+    let at = source.text.lines().position(is_fence)?;
+    Some(format!("{}:{}: an example that no test runs: make it a test", source.path, at + 1))
 }
 
 fn length(source: &Source) -> Option<String> {
@@ -164,6 +175,11 @@ mod tests {
     fn unfinished_work_is_refused() {
         let text = format!("//! A.\n// {}: later\n", concat!("TO", "DO"));
         assert_eq!(judge("a/src/b.rs", &text).len(), 1);
+    }
+
+    #[test]
+    fn examples_that_nothing_runs_are_refused() {
+        assert_eq!(judge("a/src/b.rs", "//! A.\n\n/// ```\n/// f();\n/// ```\n").len(), 1);
     }
 
     #[test]
