@@ -12,6 +12,8 @@ export class Player extends EventTarget {
   #audio = new Audio();
   #load;
   #url = '';
+  // Plays, or did until its end.
+  #runs = false;
   id = null;
   loading = false;
   failed = null;
@@ -24,8 +26,13 @@ export class Player extends EventTarget {
     this.#audio.playbackRate = this.speed;
     for (const event of ['play', 'pause', 'timeupdate', 'seeked'])
       this.#audio.addEventListener(event, () => this.#changed());
+    this.#audio.addEventListener('play', () => (this.#runs = true));
+    this.#audio.addEventListener('pause', () => (this.#runs &&= this.#audio.ended));
     this.#audio.addEventListener('ended', () => {
       const { id } = this;
+      // Whoever goes to a note's end while it rests wants to be there.
+      if (!this.#runs) return;
+      this.#runs = false;
       this.#audio.currentTime = 0;
       this.#changed();
       this.dispatchEvent(new CustomEvent('ended', { detail: id }));

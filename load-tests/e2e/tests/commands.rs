@@ -1,10 +1,6 @@
 //! What an operator types at a server that runs.
 
-#![expect(
-    clippy::expect_used,
-    clippy::panic,
-    reason = "helpers of tests may fail the test"
-)]
+#![expect(clippy::expect_used, clippy::panic, reason = "helpers of tests may fail the test")]
 
 use std::process::Output;
 
