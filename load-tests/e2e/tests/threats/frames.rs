@@ -166,6 +166,8 @@ fn w5_ten_thousand_empty_fragments_cost_nothing() {
     scene.assert_unharmed();
 }
 
+/// The bomb of the threat never explodes: what was not agreed on is a protocol error (1002, RFC
+/// 6455 §5.2) before a byte is unpacked, where a cap on unpacked bytes would answer 1009.
 #[test]
 fn w5_compression_is_not_agreed_on_so_a_bomb_cannot_be_sent() {
     let scene = Scene::start();
