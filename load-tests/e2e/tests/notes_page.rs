@@ -115,7 +115,7 @@ fn chromium_shows_a_notes_length_and_shape_and_plays_from_anywhere_in_it() {
     ann.wait_for(&format!("{bar}[aria-valuenow='0']"));
     ann.wait_for_no(".bar-of-sound.played");
     // By pointer: the middle of what is drawn.
-    ann.press(&format!("{bar} .bar-of-sound:nth-child(24)"));
+    ann.hold(&format!("{bar} .bar-of-sound:nth-child(24)"), 20, (0, 0));
     ann.wait_for(".bar-of-sound:nth-child(20).played");
     ann.wait_for_no(".bar-of-sound:nth-child(30).played");
 }
