@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use proto::pool::{NodeRecord, NodeState, Role};
+use proto::pool::{NodeRecord, NodeState};
 use service::{
     clock,
     health::{Health, Reason},
@@ -48,8 +48,7 @@ pub(crate) async fn run(
         // Whoever reads it has it from the registry.
         let reasons = health.reasons().into_iter().filter(|reason| reason.part != REGISTRY);
         let reasons: Vec<Reason> = reasons.collect();
-        let is_spool_full = reasons.iter().any(|reason| reason.part == recorder_server::SPOOL);
-        record.unready_roles = if is_spool_full { vec![Role::Recorder] } else { Vec::new() };
+        record.unready_roles = health.unready_roles();
         record.reasons = [stuck, reasons.iter().map(Reason::to_string).collect()].concat();
         record.state = if is_ready { NodeState::Ready } else { NodeState::Unready };
         record.rooms = shards.iter().map(|shard| shard.borrow().core.rooms).sum();
@@ -102,13 +101,15 @@ fn processor_time() -> Duration {
 
 #[cfg(test)]
 mod tests {
-    use proto::pool::{BootId, Owner};
+    use proto::pool::{BootId, Owner, Role};
 
     use super::*;
 
+    const ROLES: [Role; 3] = [Role::Signaling, Role::Sfu, Role::Recorder];
+
     fn record() -> NodeRecord {
         let owner = Owner { node: "all-in-one".parse().unwrap(), boot: BootId::from_random(1) };
-        NodeRecord::starting(owner, vec![Role::Signaling, Role::Sfu, Role::Recorder])
+        NodeRecord::starting(owner, ROLES.to_vec())
     }
 
     /// What the pool hears of a process, once.
@@ -131,7 +132,7 @@ mod tests {
 
     #[tokio::test]
     async fn the_registry_is_told_everything_but_what_is_wrong_with_itself() {
-        let health = Health::new();
+        let health = Health::new(ROLES.to_vec());
         health.started();
         health.degraded(REGISTRY, "can't be reached");
         health.degraded("registry of notes", "is slow");
@@ -140,15 +141,15 @@ mod tests {
 
     #[tokio::test]
     async fn a_full_spool_takes_no_recording_and_keeps_no_room_away() {
-        let health = Health::new();
+        let health = Health::new(ROLES.to_vec());
         health.started();
-        health.degraded(recorder_server::SPOOL, "it is full");
+        health.unready_for(Role::Recorder, "spool", "it is full");
         let node = heard(&health).await;
         assert_eq!(node.reasons, ["spool: it is full"]);
         assert!(node.takes(Role::Sfu) && node.takes(Role::Signaling));
         assert!(!node.takes(Role::Recorder));
 
-        health.ready(recorder_server::SPOOL);
+        health.ready("spool");
         assert!(heard(&health).await.takes(Role::Recorder));
     }
 }

@@ -102,7 +102,7 @@ async fn serve(config: Config, roles: Roles, purpose: Purpose) -> anyhow::Result
     let registry = parts::registry(&config, &mut numbers)?;
     let owner = owner(&config)?;
     let process = Process { config, roles, purpose, data_dir, owner, registry, token };
-    let health = Health::new();
+    let health = Health::new(roles.list());
     let started = process.start(&mut numbers, &health, &shutdown).await?;
 
     health.started();
@@ -164,7 +164,7 @@ impl Process {
             let (registry, health) = (registry.clone(), health.clone());
             let stores = recorder::Stores { database, objects, registry, health };
             let spool = (data_dir, config.recorder.spool_mib);
-            let (who, stop) = ((owner.clone(), roles.company()), shutdown.clone());
+            let (who, stop) = (owner.clone(), shutdown.clone());
             started.recorder = Some(recorder::start(who, spool, stores, door, numbers, stop)?);
         }
         if roles.signaling {

@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::Context as _;
 use proto::pool::Owner;
 use proto_cluster::{Token, client};
-use recorder_server::{Company, Config, OpenLink, Parts, Recorder};
+use recorder_server::{Config, OpenLink, Parts, Recorder};
 use service::{health::Health, metrics, shutdown::Shutdown};
 use storage_database::Database;
 use storage_objects::Objects;
@@ -44,7 +44,7 @@ pub(crate) struct Stores {
 ///
 /// When the spool's folder can't be had.
 pub(crate) fn start(
-    (owner, company): (Owner, Company),
+    owner: Owner,
     (data_dir, spool_mib): (&Path, u64),
     stores: Stores,
     door: Door,
@@ -56,7 +56,7 @@ pub(crate) fn start(
     let spool = data_dir.join(SPOOL_FOLDER);
     let context = format!("the spool {} can't be used", spool.display());
     let spool_bytes_max = spool_mib.saturating_mul(MIB);
-    let config = Config { owner, announce: None, spool, spool_bytes_max, company };
+    let config = Config { owner, announce: None, spool, spool_bytes_max };
     let Stores { database, objects, registry: nodes, health } = stores;
     let parts = Parts { database, objects, registry: nodes, health, links };
     Recorder::start(config, parts, registry, shutdown).context(context)

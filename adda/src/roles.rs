@@ -1,7 +1,6 @@
 //! What a process does, and which keys that takes.
 
 use proto::pool::Role;
-use recorder_server::Company;
 
 use crate::{cli, config::Config};
 
@@ -58,11 +57,6 @@ impl Roles {
     /// Says whether anything of it keeps sound or reads it.
     pub(crate) fn needs_stores(self) -> bool {
         self.signaling || self.recorder
-    }
-
-    /// Whether a recorder is all that it is.
-    pub(crate) fn company(self) -> Company {
-        if self.signaling || self.sfu { Company::Others } else { Company::Alone }
     }
 
     /// Refuses a process of a pool whose parts are missing, naming the keys.

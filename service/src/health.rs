@@ -2,6 +2,7 @@
 
 use std::{borrow::Cow, collections::BTreeMap, fmt, sync::Arc, time::Instant};
 
+use proto::pool::Role;
 use tokio::sync::watch;
 
 use crate::{clock, limits::TICK_MAX};
@@ -10,8 +11,10 @@ use crate::{clock, limits::TICK_MAX};
 #[derive(Clone, Debug)]
 pub struct Health(watch::Sender<Report>);
 
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 struct Report {
+    /// What the process is there for.
+    roles: Vec<Role>,
     started: bool,
     troubles: BTreeMap<&'static str, Trouble>,
     watched: BTreeMap<String, Pulse>,
@@ -36,6 +39,8 @@ pub struct Reason {
 enum Weight {
     /// It is better brought elsewhere.
     Blocks,
+    /// So is work of this kind; the process may have other.
+    BlocksRole(Role),
     /// Some of it waits, or is done with less certainty.
     Hampers,
 }
@@ -45,10 +50,10 @@ enum Weight {
 struct Pulse(Arc<dyn Fn() -> Instant + Send + Sync>);
 
 impl Health {
-    /// Makes the report of a process that is still starting.
-    #[expect(clippy::new_without_default, reason = "a process has one, made on purpose")]
-    pub fn new() -> Self {
-        Self(watch::Sender::new(Report::default()))
+    /// Makes the report of a process with these roles that is still starting.
+    pub fn new(roles: Vec<Role>) -> Self {
+        let (troubles, watched) = (BTreeMap::new(), BTreeMap::new());
+        Self(watch::Sender::new(Report { roles, started: false, troubles, watched }))
     }
 
     /// Configuration is parsed and ports are bound.
@@ -59,6 +64,17 @@ impl Health {
     /// `part` keeps the process from taking new work, for this reason, until [`Self::ready`].
     pub fn unready(&self, part: &'static str, reason: impl Into<Cow<'static, str>>) {
         self.trouble(part, Weight::Blocks, reason.into());
+    }
+
+    /// `part` keeps new work of this kind away, for this reason, until [`Self::ready`]. A process
+    /// that does nothing else takes none at all.
+    pub fn unready_for(
+        &self,
+        role: Role,
+        part: &'static str,
+        reason: impl Into<Cow<'static, str>>,
+    ) {
+        self.trouble(part, Weight::BlocksRole(role), reason.into());
     }
 
     /// `part` is not as it should be, for this reason, until [`Self::ready`]; the process takes
@@ -110,8 +126,14 @@ impl Health {
     /// Says whether the process can take new work.
     pub fn is_ready(&self) -> bool {
         let report = self.0.borrow();
-        let blocks = |trouble: &Trouble| trouble.weight == Weight::Blocks;
-        report.started && !report.troubles.values().any(blocks)
+        let is_blocked = report.troubles.values().any(|it| it.weight == Weight::Blocks);
+        report.started && !is_blocked && !report.is_every_role_blocked()
+    }
+
+    /// The kinds of work of this process that are better brought elsewhere.
+    pub fn unready_roles(&self) -> Vec<Role> {
+        let report = self.0.borrow();
+        report.roles.iter().copied().filter(|role| report.is_blocked(*role)).collect()
     }
 
     /// What is wrong, part by part, whether it keeps the process from taking new work or not; empty
@@ -129,6 +151,16 @@ impl Health {
     /// The same as it is shown: `part: reason`.
     pub fn said(&self) -> Vec<String> {
         self.reasons().iter().map(Reason::to_string).collect()
+    }
+}
+
+impl Report {
+    fn is_blocked(&self, role: Role) -> bool {
+        self.troubles.values().any(|trouble| trouble.weight == Weight::BlocksRole(role))
+    }
+
+    fn is_every_role_blocked(&self) -> bool {
+        !self.roles.is_empty() && self.roles.iter().all(|role| self.is_blocked(*role))
     }
 }
 
@@ -152,7 +184,7 @@ mod tests {
 
     #[test]
     fn a_part_that_stopped_is_named_and_one_that_goes_on_is_not() {
-        let health = Health::new();
+        let health = Health::new(Vec::new());
         let stopped = clock::now();
         health.watch("shard 0", clock::now);
         health.watch("shard 1", move || stopped.checked_sub(Duration::from_secs(7)).unwrap());
@@ -161,7 +193,7 @@ mod tests {
 
     #[test]
     fn readiness_names_every_part_that_is_in_the_way() {
-        let health = Health::new();
+        let health = Health::new(Vec::new());
         assert_eq!(health.said(), ["process: still starting"]);
 
         health.started();
@@ -176,7 +208,7 @@ mod tests {
 
     #[test]
     fn what_is_merely_worse_than_it_should_be_is_said_and_keeps_no_work_away() {
-        let health = Health::new();
+        let health = Health::new(Vec::new());
         health.degraded("registry", "Redis can't be reached");
         assert!(!health.is_ready(), "it has not started");
 
@@ -189,5 +221,20 @@ mod tests {
         health.ready("database");
         health.ready("registry");
         assert!(health.is_ready() && health.reasons().is_empty());
+    }
+    #[test]
+    fn a_role_that_takes_no_work_leaves_the_others_be() {
+        let both = Health::new(vec![Role::Sfu, Role::Recorder]);
+        let alone = Health::new(vec![Role::Recorder]);
+        for health in [&both, &alone] {
+            health.started();
+            health.unready_for(Role::Recorder, "spool", "it is full");
+            assert_eq!(health.unready_roles(), [Role::Recorder]);
+            assert_eq!(health.said(), ["spool: it is full"]);
+        }
+        assert!(both.is_ready() && !alone.is_ready());
+
+        alone.ready("spool");
+        assert!(alone.is_ready() && alone.unready_roles().is_empty());
     }
 }

@@ -71,7 +71,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_process_with_a_loop_that_has_stopped_is_not_alive() {
-        let health = Health::new();
+        let health = Health::new(Vec::new());
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let routes = routes(health.clone(), Arc::new(Registry::default()));

@@ -15,15 +15,4 @@ pub struct Config {
     pub spool: PathBuf,
     /// Most bytes of it. An hour of one voice takes about 15 MB.
     pub spool_bytes_max: u64,
-    /// What a full spool means to the process.
-    pub company: Company,
-}
-
-/// Whether a process does anything but record.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Company {
-    /// It records: without room it can take no new work.
-    Alone,
-    /// The rest of it goes on.
-    Others,
 }

@@ -39,9 +39,8 @@ use storage_objects::Objects;
 use storage_registry::Registry;
 use tokio::{sync::mpsc, task::JoinHandle};
 
-pub use config::{Company, Config};
+pub use config::Config;
 use metrics::Metrics;
-pub use room::SPOOL;
 use spool::Usage;
 
 /// Asks for a room's voice at the node that owns it. Dropping the receiver of `frames` closes the

@@ -2,16 +2,17 @@
 
 use std::{fs::File, io, io::Write as _, path::Path};
 
+use proto::pool::Role;
 use tokio::{task::spawn_blocking, time::sleep};
 use tracing::{info, warn};
 
 use crate::{
-    Company, Shared,
+    Shared,
     limits::{SPOOL_LOOK_INTERVAL, SPOOL_PROBE_BYTES},
 };
 
 /// What `/readyz` calls the spool.
-pub const SPOOL: &str = "spool";
+const SPOOL: &str = "spool";
 
 /// Beneath the spool: what is written to learn whether something can be.
 const PROBE: &str = ".probe";
@@ -31,10 +32,7 @@ pub(crate) async fn watch(shared: Shared) {
         if is_full {
             let reason = "it is full, and what is said in recordings is lost: make room on its \
                  disk, or raise recorder.spool_mib";
-            match shared.config.company {
-                Company::Alone => shared.parts.health.unready(SPOOL, reason),
-                Company::Others => shared.parts.health.degraded(SPOOL, reason),
-            }
+            shared.parts.health.unready_for(Role::Recorder, SPOOL, reason);
         } else {
             shared.parts.health.ready(SPOOL);
         }

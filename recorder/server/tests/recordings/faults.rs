@@ -2,8 +2,11 @@
 
 use std::fs;
 
-use proto::link::{LinkFrame, LinkTrackId};
-use recorder_server::Company;
+use proto::{
+    link::{LinkFrame, LinkTrackId},
+    pool::Role,
+};
+use service::health::Health;
 use storage_database::RecordingStatus;
 
 use crate::world::{World, at_ms, murmur, sid};
@@ -122,7 +125,8 @@ async fn a_full_spool_is_told_of_and_a_track_goes_on_once_others_made_room() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_full_spool_keeps_nothing_but_recordings_away_from_a_process_with_other_roles() {
     let mut world = World::new().await;
-    (world.spool_bytes_max, world.company) = (10_000, Company::Others);
+    (world.spool_bytes_max, world.health) = (10_000, Health::new(vec![Role::Sfu, Role::Recorder]));
+    world.health.started();
     let _life = world.start(1);
     world.ask("full").await;
     let room = world.hears().await;

@@ -16,7 +16,7 @@ use proto::{
     livekit::TrackSource,
     pool::{BootId, NodeRecord, NodeState, Owner, Placement, Role},
 };
-use recorder_server::{Company, Config, OpenLink, Parts, Recorder};
+use recorder_server::{Config, OpenLink, Parts, Recorder};
 use service::{
     clock::{now, unix_time},
     health::Health,
@@ -48,7 +48,6 @@ pub(crate) struct World {
     pub(crate) links: mpsc::Receiver<OpenLink>,
     asking: mpsc::Sender<OpenLink>,
     pub(crate) spool_bytes_max: u64,
-    pub(crate) company: Company,
     pub(crate) health: Health,
     /// Where the recorder's log goes.
     pub(crate) log: Dispatch,
@@ -82,21 +81,10 @@ impl World {
             Objects::filesystem(&folder.path().join("objects"), &key, "").expect("a store");
         let registry = Registry::in_process();
         let (asking, links) = mpsc::channel(8);
-        let (health, spool_bytes_max) = (Health::new(), 1 << 30);
+        let (health, spool_bytes_max) = (Health::new(vec![Role::Recorder]), 1 << 30);
         health.started();
-        let (company, log) = (Company::Alone, Dispatch::none());
-        Self {
-            folder,
-            database,
-            objects,
-            registry,
-            links,
-            asking,
-            spool_bytes_max,
-            company,
-            health,
-            log,
-        }
+        let log = Dispatch::none();
+        Self { folder, database, objects, registry, links, asking, spool_bytes_max, health, log }
     }
 
     pub(crate) fn spool(&self) -> PathBuf {
@@ -136,8 +124,8 @@ impl World {
         let owner =
             Owner { node: node_id.parse().expect("a name"), boot: BootId::from_random(boot) };
         let announce = Some(node(&owner, Role::Recorder));
-        let (spool_bytes_max, company) = (self.spool_bytes_max, self.company);
-        let config = Config { owner, announce, spool, spool_bytes_max, company };
+        let spool_bytes_max = self.spool_bytes_max;
+        let config = Config { owner, announce, spool, spool_bytes_max };
         let parts = Parts {
             database: self.database.clone(),
             objects: self.objects.clone(),

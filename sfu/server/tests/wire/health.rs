@@ -28,7 +28,7 @@ impl Wake for Trap {
 #[tokio::test]
 async fn a_shard_that_is_stuck_is_named_until_it_goes_on() {
     let mut node = Node::start(1);
-    let health = Health::new();
+    let health = Health::new(vec![proto::pool::Role::Sfu]);
     sfu_server::watch(&health, &node.inner.snapshots);
     node.create_room().await;
     assert!(health.stuck().is_empty());

@@ -134,7 +134,7 @@ impl Node {
         let farewell = Command::Shutdown;
         let local = LocalSfu { owner, commands: to_sfu, events: from_sfu, farewell };
         let (trigger, shutdown) = Shutdown::new();
-        let health = Health::new();
+        let health = Health::new(vec![Role::Signaling, Role::Sfu]);
         health.started();
         let local = Some(local);
         let serving = tokio::spawn(async move {

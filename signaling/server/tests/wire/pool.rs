@@ -7,7 +7,7 @@ use proto::{
     grants::VideoGrant,
     ids::{Epoch, RoomName},
     livekit::{JoinResponse, ParticipantInfo, Room, leave_request::Action, signal_response},
-    pool::Owner,
+    pool::{Owner, Role},
 };
 use proto_cluster::{Token, server};
 use serde_json::{Value, json};
@@ -81,7 +81,7 @@ impl Stores {
         let address = listener.local_addr().unwrap();
         let listeners = Listeners { http: vec![listener], https: None };
         let (trigger, shutdown) = Shutdown::new();
-        let health = Health::new();
+        let health = Health::new(vec![Role::Signaling]);
         health.started();
         tokio::spawn(signaling.serve(listeners, None, health, numbers, shutdown));
         (address, trigger)
@@ -393,7 +393,7 @@ async fn a_pool_without_a_recorder_takes_calls_and_says_what_is_wrong() {
     assert!(pool["reasons"].to_string().contains("recorder: none is ready"), "{pool}");
 
     let mut recorder = record_of(&life_of("recorder-1"), "");
-    recorder.roles = vec![proto::pool::Role::Recorder];
+    recorder.roles = vec![Role::Recorder];
     stores.registry.announce(&recorder, PATIENCE).await.unwrap();
     says(false).await;
 }
