@@ -96,7 +96,8 @@ fn chromium_shows_a_notes_length_and_shape_and_plays_from_anywhere_in_it() {
     ann.hold(HOLD, 3_200, (0, 0));
     ann.wait_for(SENT);
     let note = Notes::of(&server, ROOM, "checker").all().remove(0);
-    let seconds = note["durationMs"].as_u64().expect("a length") / 1_000;
+    // Rounded, as the page does.
+    let seconds = (note["durationMs"].as_u64().expect("a length") + 500) / 1_000;
     assert!(seconds >= 2, "{note}");
     assert_eq!(ann.text(".note .time"), format!("0:0{seconds}"));
     let level = |bar: &str| -> f64 {
