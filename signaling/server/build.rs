@@ -1,12 +1,6 @@
 //! Puts the web client into one table, so that the executable needs no file beside it.
 
-use std::{
-    env,
-    error::Error,
-    fmt::Write as _,
-    fs,
-    path::{Path, PathBuf},
-};
+use std::{env, error::Error, fmt::Write as _, fs, path::PathBuf};
 
 /// What a browser may ask for, by extension, and the media type it gets.
 const TYPES: [(&str, &str); 8] = [
@@ -20,11 +14,15 @@ const TYPES: [(&str, &str); 8] = [
     ("webmanifest", "application/manifest+json"),
 ];
 
+/// Where the client lies, from this crate's folder.
+const FOLDER: &str = "../../clients/web";
+
 fn main() -> Result<(), Box<dyn Error>> {
-    let folder = fs::canonicalize(Path::new("../../clients/web"))?;
-    println!("cargo:rerun-if-changed={}", folder.display());
+    // Never by an absolute path: a folder of built things may serve another checkout, whose pages
+    // are its own.
+    println!("cargo:rerun-if-changed={FOLDER}");
     let mut files: Vec<PathBuf> =
-        fs::read_dir(&folder)?.map(|entry| Ok(entry?.path())).collect::<std::io::Result<_>>()?;
+        fs::read_dir(FOLDER)?.map(|entry| Ok(entry?.path())).collect::<std::io::Result<_>>()?;
     files.sort();
 
     let mut table = String::from("&[\n");
@@ -37,7 +35,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         };
         writeln!(
             table,
-            "Asset {{ name: {name:?}, media_type: {media_type:?}, bytes: include_bytes!({path:?}) }},"
+            "Asset {{ name: {name:?}, media_type: {media_type:?}, bytes: include_bytes!(concat!(\
+             env!(\"CARGO_MANIFEST_DIR\"), \"/{FOLDER}/{name}\")) }},"
         )?;
     }
     table.push(']');
