@@ -205,6 +205,37 @@ async fn a_status_only_moves_on_and_only_from_where_it_is() {
 }
 
 #[tokio::test]
+async fn what_is_over_is_changed_by_nobody_not_even_under_its_epoch() {
+    use RecordingStatus::{Available, Finalizing, Recording};
+    let store = TestStore::new().await;
+    let database = &store.database;
+    let (recorder, epoch) = (recorder("a", 1), Epoch(1));
+    for n in [1, 2] {
+        created(database, n, &format!("room {n}")).await;
+        assert_eq!(claimed(database, &recorder, 0).await.unwrap().id, id(n));
+    }
+    for (from, to) in [(Recording, Finalizing), (Finalizing, Available)] {
+        assert!(database.set_status(id(1), epoch, from, to).await.unwrap());
+    }
+    assert!(database.fail_recording(id(2), epoch, "the disk is full").await.unwrap());
+
+    let late = Progress { trouble: Some("late".to_owned()), ..Progress::default() };
+    for n in [1, 2] {
+        let before = recording(database, n).await;
+        for progress in [None, Some(&late)] {
+            let renewed = database.renew_recording(id(n), epoch, at(40), progress).await.unwrap();
+            assert_eq!(renewed, Renewal::Lost);
+        }
+        assert!(!database.set_started(id(n), epoch, at(5)).await.unwrap());
+        assert!(!database.set_ended(id(n), epoch, at(6)).await.unwrap());
+        assert!(!database.fail_recording(id(n), epoch, "late").await.unwrap());
+        let stopped = database.request_stop(id(n), at(7)).await.unwrap().unwrap();
+        assert_eq!(stopped, before);
+        assert_eq!(recording(database, n).await, before);
+    }
+}
+
+#[tokio::test]
 async fn a_recording_that_failed_says_why_and_is_left_alone() {
     let store = TestStore::new().await;
     created(&store.database, 1, "demo").await;
