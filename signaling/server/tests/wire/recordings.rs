@@ -245,6 +245,23 @@ async fn a_track_that_is_being_written_is_shown_as_far_as_it_is() {
 }
 
 #[tokio::test]
+async fn a_recording_that_failed_says_why() {
+    let (node, _client) = with_recorder().await;
+    let token = recorder_of("demo");
+    let begun = call(&node, "POST", ROOM, &token, &[]).await;
+    let path = begun.header("location").to_owned();
+    assert_eq!(begun.json()["failure"], Value::Null);
+    let (now, until) = (UnixMicros(1), UnixMicros(u64::from(u32::MAX)));
+    let recorder = life_of("recorder-1");
+    let job = node.database.claim_recording(&recorder, now, until).await.unwrap().unwrap();
+    assert!(node.database.fail_recording(job.id, job.epoch, "the disk is gone").await.unwrap());
+    let told = (json!("failed"), json!("the disk is gone"));
+    let of = |seen: &Value| (seen["status"].clone(), seen["failure"].clone());
+    assert_eq!(of(&call(&node, "GET", &path, &token, &[]).await.json()), told);
+    assert_eq!(of(&call(&node, "GET", ROOM, &token, &[]).await.json()["items"][0]), told);
+}
+
+#[tokio::test]
 async fn a_recorder_that_is_listed_a_moment_later_is_waited_for() {
     let mut node = Node::start().await;
     let (_client, _) = node.join("demo", "ada").await;
