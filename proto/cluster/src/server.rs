@@ -217,7 +217,39 @@ fn understood(version: u32) -> Result<(), Status> {
 
 #[cfg(test)]
 mod tests {
+    use std::future::pending;
+
+    use proto::pool::BootId;
+    use tonic::transport::Endpoint;
+
     use super::*;
+    use crate::message::{control_client::ControlClient, link_client::LinkClient};
+
+    #[tokio::test]
+    async fn a_caller_of_a_release_that_is_too_old_is_refused_at_both_doors() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let token: Token = "0123456789abcdef".parse().unwrap();
+        let owner = Owner { node: "sfu".parse().unwrap(), boot: BootId::from_random(1) };
+        // Nobody is there to answer whoever comes further.
+        let (controls, links) = (mpsc::channel(1).0, mpsc::channel(1).0);
+        let handlers = Handlers { owner, controls, links };
+        tokio::spawn(serve(listener, token.clone(), handlers, pending()));
+        let endpoint = Endpoint::from_shared(format!("http://{address}")).unwrap();
+        let channel = endpoint.connect().await.unwrap();
+
+        let hello = pb::command::What::Hello(pb::Hello { version: VERSION_MIN - 1 });
+        let mut hello = Request::new(tokio_stream::once(pb::Command { what: Some(hello) }));
+        token.attach(hello.metadata_mut());
+        let refused = ControlClient::new(channel.clone()).connect(hello).await.unwrap_err();
+        assert_eq!(refused.code(), tonic::Code::FailedPrecondition, "{refused}");
+        let version = VERSION_MIN - 1;
+        let request = pb::LinkRequest { version, room: "demo".to_owned(), epoch: 1, purpose: 1 };
+        let mut request = Request::new(request);
+        token.attach(request.metadata_mut());
+        let refused = LinkClient::new(channel).open(request).await.unwrap_err();
+        assert_eq!(refused.code(), tonic::Code::FailedPrecondition, "{refused}");
+    }
 
     #[test]
     fn a_caller_of_a_release_that_is_too_old_is_told_so() {

@@ -9,7 +9,7 @@ mod reply;
 #[cfg(test)]
 mod tests;
 
-use proto::ids::SessionId;
+use proto::ids::{Epoch, SessionId};
 
 use crate::message as pb;
 
@@ -40,6 +40,11 @@ fn present<T>(field: &'static str, value: Option<T>) -> Result<T, MessageError> 
 
 fn known<T: TryFrom<i32>>(field: &'static str, value: i32) -> Result<T, MessageError> {
     T::try_from(value).map_err(|_| MessageError::Unknown { field, value })
+}
+
+/// No room is owned under epoch 0: it stands where the sender said none.
+fn epoch(value: u64) -> Result<Epoch, MessageError> {
+    if value == 0 { Err(MessageError::Absent("epoch")) } else { Ok(Epoch(value)) }
 }
 
 fn session(id: SessionId) -> Option<pb::Session> {

@@ -1,9 +1,8 @@
 //! Commands: signaling → SFU.
 
 use proto::control::{Command, Join, RequestId, Resume, RoomAction, RoomCommand, SignalPath};
-use proto::ids::Epoch;
 
-use super::{MessageError, known, nothing, parsed, present, session, session_id};
+use super::{MessageError, epoch, known, nothing, parsed, present, session, session_id};
 use crate::message::{self as pb, command::What, room_command::Action};
 
 impl From<Command> for pb::Command {
@@ -78,7 +77,7 @@ impl TryFrom<pb::RoomCommand> for RoomCommand {
             },
             Action::CallEcho(call) => RoomAction::CallEcho { request: RequestId(call.request) },
         };
-        Ok(Self { room: parsed("room", &command.room)?, epoch: Epoch(command.epoch), action })
+        Ok(Self { room: parsed("room", &command.room)?, epoch: epoch(command.epoch)?, action })
     }
 }
 

@@ -1,11 +1,8 @@
 //! Events: SFU → signaling.
 
-use proto::{
-    control::{ConnectionFailure, Event, Happening, MediaStage, RequestId, What},
-    ids::Epoch,
-};
+use proto::control::{ConnectionFailure, Event, Happening, MediaStage, RequestId, What};
 
-use super::{MessageError, known, nothing, parsed, present, session, session_id};
+use super::{MessageError, epoch, known, nothing, parsed, present, session, session_id};
 use crate::message::{self as pb, event::What as Message, happening::What as Happened};
 
 impl From<Event> for pb::Event {
@@ -86,7 +83,7 @@ impl TryFrom<pb::StaleEpoch> for Event {
             room: parsed("room", &stale.room)?,
             session: stale.session.map(|session| session_id(Some(session))).transpose()?,
             request: stale.request.map(RequestId),
-            current: Epoch(stale.current),
+            current: epoch(stale.current)?,
         })
     }
 }
@@ -133,7 +130,7 @@ impl TryFrom<pb::Happening> for Happening {
     fn try_from(happening: pb::Happening) -> Result<Self, MessageError> {
         Ok(Self {
             room: parsed("room", &happening.room)?,
-            epoch: Epoch(happening.epoch),
+            epoch: epoch(happening.epoch)?,
             info: present("room info", happening.info)?,
             what: present("happening", happening.what)?.try_into()?,
         })

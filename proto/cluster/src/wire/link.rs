@@ -1,14 +1,11 @@
 //! Requests for a room's voice, and the frames that carry it.
 
-use proto::{
-    ids::Epoch,
-    link::{
-        LinkClosed, LinkEncoding, LinkFrame, LinkPacket, LinkPurpose, LinkRequest, LinkTrack,
-        LinkTrackId, UnixMicros,
-    },
+use proto::link::{
+    LinkClosed, LinkEncoding, LinkFrame, LinkPacket, LinkPurpose, LinkRequest, LinkTrack,
+    LinkTrackId, UnixMicros,
 };
 
-use super::{MessageError, known, nothing, parsed, present};
+use super::{MessageError, epoch, known, nothing, parsed, present};
 use crate::{
     limits::VERSION,
     message::{self as pb, link_closed::Why, link_frame::What, link_packet::Encoding},
@@ -38,7 +35,7 @@ impl TryFrom<pb::LinkRequest> for LinkRequest {
             pb::LinkPurpose::Recording => LinkPurpose::Recording,
             pb::LinkPurpose::Relay => LinkPurpose::Relay,
         };
-        Ok(Self { room: parsed("room", &request.room)?, epoch: Epoch(request.epoch), purpose })
+        Ok(Self { room: parsed("room", &request.room)?, epoch: epoch(request.epoch)?, purpose })
     }
 }
 
@@ -71,7 +68,7 @@ impl TryFrom<pb::LinkFrame> for LinkFrame {
         match present("frame", frame.what)? {
             What::Opened(opened) => Ok(Self::Opened {
                 sid: parsed("room sid", &opened.sid)?,
-                epoch: Epoch(opened.epoch),
+                epoch: epoch(opened.epoch)?,
                 at: UnixMicros(opened.at),
             }),
             What::TrackStarted(track) => Ok(Self::TrackStarted(Box::new(track.try_into()?))),
@@ -86,7 +83,7 @@ impl TryFrom<pb::LinkFrame> for LinkFrame {
             What::TrackEnded(pb::LinkTrackEnded { track, at }) => {
                 Ok(Self::TrackEnded { track: LinkTrackId(track), at: UnixMicros(at) })
             }
-            What::Closed(closed) => Ok(Self::Closed(present("reason", closed.why)?.into())),
+            What::Closed(closed) => Ok(Self::Closed(present("reason", closed.why)?.try_into()?)),
         }
     }
 }
@@ -178,14 +175,16 @@ impl From<LinkClosed> for Why {
     }
 }
 
-impl From<Why> for LinkClosed {
-    fn from(why: Why) -> Self {
-        match why {
+impl TryFrom<Why> for LinkClosed {
+    type Error = MessageError;
+
+    fn try_from(why: Why) -> Result<Self, MessageError> {
+        Ok(match why {
             Why::RoomEnded(_) => Self::RoomEnded,
             Why::NoSuchRoom(_) => Self::NoSuchRoom,
-            Why::StaleEpoch(current) => Self::StaleEpoch { current: Epoch(current) },
+            Why::StaleEpoch(current) => Self::StaleEpoch { current: epoch(current)? },
             Why::TooSlow(_) => Self::TooSlow,
             Why::Refused(_) => Self::Refused,
-        }
+        })
     }
 }

@@ -1,6 +1,7 @@
 //! Every value survives the wire, and no bytes make it fall over.
 
 mod arb;
+mod epochs;
 
 use std::collections::BTreeSet;
 

@@ -27,7 +27,7 @@ pub(super) fn name<T: std::str::FromStr>(u: U<'_, '_>) -> Result<T> {
 }
 
 pub(super) fn epoch(u: U<'_, '_>) -> Result<Epoch> {
-    Ok(Epoch(u.arbitrary()?))
+    Ok(Epoch(u.int_in_range(1..=u64::MAX)?))
 }
 
 fn session(u: U<'_, '_>) -> Result<SessionId> {
