@@ -115,6 +115,29 @@ fn speak(peer: &mut Peer, hz: u32) -> String {
     sid
 }
 
+/// The sum of the lines of `/metrics` that begin with `adda_` and this; `None` without one.
+fn counted(server: &Server, begin: &str) -> Option<f64> {
+    let page = http::request(server.address(), "GET", "/metrics", &[], "").expect("it answers");
+    let begin = format!("adda_{begin}");
+    let lines = page.body.lines().filter_map(|line| line.strip_prefix(&begin));
+    let values = lines.filter(|rest| rest.starts_with([' ', ',', '}']));
+    let values = values.filter_map(|rest| rest.rsplit(' ').next()?.parse::<f64>().ok());
+    values.reduce(|sum, value| sum + value)
+}
+
+#[track_caller]
+fn expect_count(server: &Server, begin: &str, is_so: impl Fn(f64) -> bool) {
+    let deadline = now() + PATIENCE;
+    loop {
+        let found = counted(server, begin);
+        if found.is_some_and(&is_so) {
+            return;
+        }
+        assert!(now() < deadline, "adda_{begin} is {found:?}");
+        wait(Duration::from_millis(100));
+    }
+}
+
 fn output_of(program: &str, arguments: &[&str]) -> Vec<u8> {
     let output = Command::new(program).args(arguments).output();
     let output = output.expect("apt-get install ffmpeg opus-tools brings what is missing");
@@ -249,4 +272,36 @@ fn a_killed_process_loses_no_second_of_what_was_said() {
     download(&server, room, &id, &sid, &file);
     let sound = decode(&file, Duration::from_millis(kept).as_secs_f64());
     assert!(tone::is_close(tone::loudest(&sound[24_000..48_000]), 700));
+}
+
+#[test]
+fn a_recording_shows_in_what_is_counted_of_links_recorder_spool_and_store() {
+    let server = Server::start();
+    let room = "counted";
+    let mut peer = Peer::join(&server, room, "speaker", Manner::with_ssrc(8));
+    let idle = ["links", "recordings", "recorder_spool_bytes"];
+    for name in idle {
+        expect_count(&server, name, |count| count == 0.0);
+    }
+    let id = start_recording(&server, room);
+    speak(&mut peer, 500);
+    expect_count(&server, "links", |count| count == 1.0);
+    expect_count(&server, "recordings", |count| count == 1.0);
+    let spoken = f64::from(PACKETS) - 100.0;
+    expect_count(&server, "link_packets_total", |count| count >= spoken);
+    expect_count(&server, "recorder_packets_total{outcome=\"written\"", |count| count >= spoken);
+    // A quarter of what Opus makes of so much.
+    expect_count(&server, "recorder_spool_bytes", |count| count >= 10.0 * spoken);
+    expect_count(&server, "recorder_gap_seconds_total{reason=\"mute\"", |count| count >= 1.0);
+    stop_recording(&server, room, &id);
+    for name in idle {
+        expect_count(&server, name, |count| count == 0.0);
+    }
+    expect_count(&server, "recorder_uploads_total{outcome=\"stored\"", |count| count == 1.0);
+    expect_count(&server, "recorder_upload_age_seconds_count", |count| count == 1.0);
+    let put = "objects_requests_total{operation=\"put\",outcome=\"ok\"";
+    expect_count(&server, put, |count| count >= 1.0);
+    let took = "objects_request_duration_seconds_count{operation=\"put\"";
+    expect_count(&server, took, |count| count >= 1.0);
+    expect_count(&server, "database_up", |count| count == 1.0);
 }
