@@ -121,7 +121,7 @@ function findings({ nodes, reasons, recordings }) {
     ...(versions.length > 1 ? [t('adminVersions', { versions: versions.join(', ') })] : []),
     ...recordings
       .filter(({ status }) => status === 'failed')
-      .map(({ id, room }) => t('adminRecordingFailed', { id, room })),
+      .map(({ id, room, failure }) => t('adminRecordingFailed', { id, room, why: failure ?? '–' })),
     ...recordings
       .filter(({ status, failure }) => status !== 'failed' && failure)
       .map(({ room, failure }) => t('adminRecordingTrouble', { room, why: failure })),
