@@ -31,7 +31,7 @@ const WITHOUT_PEER: [&str; 2] = ["--exclude", PEER];
 pub(crate) const WHOLE: &str = "e2e";
 
 pub(crate) fn run(workspace: &Workspace, report: &mut Report) -> Result<()> {
-    run_without(workspace, report, &[])
+    run_without(workspace, report, &[], &workspace.metadata()?)
 }
 
 /// The same without tests whose names contain one of `skipped`.
@@ -39,20 +39,20 @@ pub(crate) fn run_without(
     workspace: &Workspace,
     report: &mut Report,
     skipped: &[&str],
+    metadata: &Metadata,
 ) -> Result<()> {
-    architecture(workspace, report)?;
-    cargo(workspace, report, skipped, &workspace.metadata()?);
+    architecture(workspace, report, metadata)?;
+    cargo(workspace, report, skipped, metadata);
     Ok(())
 }
 
 /// What is read from files and manifests alone: seconds.
-fn architecture(workspace: &Workspace, report: &mut Report) -> Result<()> {
+fn architecture(workspace: &Workspace, report: &mut Report, metadata: &Metadata) -> Result<()> {
     let sources = workspace.sources()?;
-    let metadata = workspace.metadata()?;
     report.step(
         "arrows between crates",
         "let the crates meet in `proto`, or change the arrows where design.md and a decision do",
-        || Outcome::of_findings(&arrows::findings(&metadata)),
+        || Outcome::of_findings(&arrows::findings(metadata)),
     );
     report.step(
         "cores touch no operating system",
@@ -60,7 +60,7 @@ fn architecture(workspace: &Workspace, report: &mut Report) -> Result<()> {
         || Outcome::of_findings(&purity::findings(&sources)),
     );
     report.step("names of test programs", "rename what is named", || {
-        Outcome::of_findings(&targets::findings(&metadata))
+        Outcome::of_findings(&targets::findings(metadata))
     });
     report.step("tidy files", "split, rename or finish what is named", || {
         Outcome::of_findings(&tidy::findings(&sources))

@@ -19,7 +19,8 @@ pub(crate) fn run(workspace: &Workspace, report: &mut Report) -> Result<()> {
     let missing = setup::install(workspace, report);
     let servers = missing.iter().filter(|part| part.is_server());
     let filters: Vec<&str> = servers.flat_map(|part| part.filters).copied().collect();
-    check::run_without(workspace, report, &filters)?;
+    let metadata = workspace.metadata()?;
+    check::run_without(workspace, report, &filters, &metadata)?;
     let mut built = false;
     report.step("release build", "see the compiler's message", || {
         let words = ["build", "--locked", "--quiet", "--release", "-p", "adda"];
@@ -28,7 +29,7 @@ pub(crate) fn run(workspace: &Workspace, report: &mut Report) -> Result<()> {
         outcome
     });
     if built {
-        end_to_end(workspace, report, &missing, &workspace.metadata()?);
+        end_to_end(workspace, report, &missing, &metadata);
         independent_peer(workspace, report);
     }
     Ok(())

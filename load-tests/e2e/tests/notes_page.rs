@@ -93,7 +93,7 @@ fn chromium_shows_a_notes_length_and_shape_and_plays_from_anywhere_in_it() {
     let server = Server::start();
     let ann = open(&server, "Ann", Microphone::Tone(ANN_HZ));
     ann.wait_for("#empty");
-    ann.hold(HOLD, 3_200, (0, 0));
+    ann.hold(HOLD, 2_500, (0, 0));
     ann.wait_for(SENT);
     let note = Notes::of(&server, ROOM, "checker").all().remove(0);
     // Rounded, as the page does.
@@ -106,7 +106,7 @@ fn chromium_shows_a_notes_length_and_shape_and_plays_from_anywhere_in_it() {
     };
     assert!(level("nth-child(24)") > 0.3, "a tone is no silence: {}", level("nth-child(24)"));
 
-    // By key: to its end, back by five seconds, and from there on by ear.
+    // By key: to its end, and back by five seconds, which is its start.
     let bar = ".note .waveform";
     assert!(ann.tab_to(bar), "the focus is not seen");
     ann.strike(&["End"]);

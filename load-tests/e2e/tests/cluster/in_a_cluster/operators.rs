@@ -10,13 +10,19 @@ use crate::record;
 
 const ONE_OF_EACH: Shape = Shape { signaling: 1, sfu: 1, recorders: 1 };
 
-#[test]
-fn a_page_that_is_open_says_in_words_what_breaks_and_when_it_is_well_again() {
-    let mut cluster = Cluster::start(ONE_OF_EACH);
+/// The page, as an operator whose token was taken sees it.
+fn open_page(cluster: &Cluster) -> Caller {
     let token = adda(&["token", "create", "--operator"]).output().expect("it runs");
     let page = Caller::open_page(cluster.address(), "admin", Microphone::None);
     page.fill("#token", String::from_utf8_lossy(&token.stdout).trim());
     page.press("#token-form button");
+    page
+}
+
+#[test]
+fn a_page_that_is_open_says_in_words_what_breaks_and_when_it_is_well_again() {
+    let mut cluster = Cluster::start(ONE_OF_EACH);
+    let page = open_page(&cluster);
     page.wait_for("#findings [data-kind=good]");
     for node in ["signaling-1", "sfu-1", "recorder-1"] {
         assert!(page.text("#nodes").contains(node), "{}", page.text("#nodes"));
@@ -50,10 +56,7 @@ fn a_page_says_which_recording_failed_and_why() {
          '{recording}' RETURNING room"
     );
     assert_eq!(cluster.servers.postgres.query(&given_up), "stand-up");
-    let token = adda(&["token", "create", "--operator"]).output().expect("it runs");
-    let page = Caller::open_page(cluster.address(), "admin", Microphone::None);
-    page.fill("#token", String::from_utf8_lossy(&token.stdout).trim());
-    page.press("#token-form button");
+    let page = open_page(&cluster);
     page.wait_for_words("#findings", "of room stand-up failed: its spool is broken");
     page.wait_for("#recordings .cell-state[data-kind=bad]");
 }
